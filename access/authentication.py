@@ -1,0 +1,133 @@
+"""Who is calling: HTTP Basic, bearer tokens and cookie sessions, for REST and for sockets alike."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import authenticate, get_user_model
+from knox.auth import TokenAuthentication
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+
+from access.models import Token
+
+REMEMBERED_SECONDS = 300.0
+REMEMBERED_LOGINS = 1000
+
+
+class Bearer(TokenAuthentication):
+    """`Authorization: Bearer …` with a token made in the admin or at /api/v1/tokens/."""
+
+
+class Basic(BasicAuthentication):
+    """`Authorization: Basic …`, as ROVI's command-line client sends it from credentials in its URL.
+
+    A password hash costs a third of a second by design; a program that calls often would spend its time there. So a
+    password once found right is remembered for five minutes as a keyed digest, and forgotten when the stored hash
+    changes or the account is switched off.
+    """
+
+    www_authenticate_realm = "ROVI"
+
+    def authenticate_credentials(self, userid: str, password: str, request: Any = None) -> tuple[Any, None]:
+        user = check_password(userid, password, request)
+        if user is None:
+            raise AuthenticationFailed("User name or password is wrong, or the account is switched off.")
+        return user, None
+
+
+_remembered: OrderedDict[bytes, tuple[int, str, float]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def check_password(username: str, password: str, request: Any = None) -> Any | None:
+    """The active user of these credentials, or None."""
+    digest = hmac.new(
+        settings.SECRET_KEY.encode(), f"{len(username)}:{username}{password}".encode(), hashlib.sha256
+    ).digest()
+    with _lock:
+        known = _remembered.get(digest)
+    if known and known[2] > time.monotonic():
+        user = get_user_model().objects.filter(pk=known[0], is_active=True).first()
+        if user is not None and user.password == known[1]:
+            return user
+    user = authenticate(request, username=username, password=password)
+    if user is None or not user.is_active:
+        return None
+    with _lock:
+        _remembered[digest] = (user.pk, user.password, time.monotonic() + REMEMBERED_SECONDS)
+        while len(_remembered) > REMEMBERED_LOGINS:
+            _remembered.popitem(last=False)
+    return user
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who opened a socket: the user, and the token where one was used."""
+
+    user: Any
+    token: Token | None = None
+
+
+class NotAdmitted(Exception):
+    """A socket is refused before it opens. `status` is 401 (who are you?) or 403 (not you, or not from there)."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+def caller_of_socket(scope: dict[str, Any]) -> Caller:
+    """Who opens this socket; raises NotAdmitted. Call it off the event loop: it asks the database.
+
+    A browser sends its cookies with a socket opened by any page, so a cookie counts only from our own origin.
+    """
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    authorization = headers.get(b"authorization", b"").decode("latin-1")
+    if authorization:
+        return _caller_of_header(authorization)
+    user = scope.get("user")
+    if user is None or not user.is_authenticated:
+        raise NotAdmitted(401, "Credentials are needed: HTTP Basic, a bearer token, or a login in this browser.")
+    if not _origin_is_ours(headers):
+        raise NotAdmitted(403, "This page's origin may not open sockets here; add it to ROVI_TRUSTED_ORIGINS.")
+    return Caller(user)
+
+
+def _caller_of_header(authorization: str) -> Caller:
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        try:
+            user, token = Bearer().authenticate_credentials(credentials.strip().encode())
+        except AuthenticationFailed as refused:
+            raise NotAdmitted(401, str(refused.detail)) from None
+        return Caller(user, token)
+    if scheme.lower() == "basic":
+        try:
+            username, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise NotAdmitted(401, "The Basic credentials cannot be read; send base64 of user:password.") from None
+        user = check_password(username, password)
+        if user is not None:
+            return Caller(user)
+    raise NotAdmitted(401, "User name, password or token is wrong.")
+
+
+def _origin_is_ours(headers: dict[bytes, bytes]) -> bool:
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if not origin:
+        return False
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")

@@ -1,0 +1,54 @@
+"""Doors of pages: a session or HTTP Basic, and a role."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from access.authentication import check_password
+from access.roles import Role, role_of
+
+
+def page_for(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Lets only callers of at least `role` see a page; others log in, or are told which role it needs."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "HTTP_AUTHORIZATION" in request.META and not request.user.is_authenticated:
+                user = _user_of_basic(request)
+                if user is None:
+                    return HttpResponse(
+                        "User name or password is wrong.", status=401, headers={"WWW-Authenticate": 'Basic realm="ROVI"'}
+                    )
+                request.user = user
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if role_of(request.user) < role:
+                raise PermissionDenied(
+                    f"This page needs the role {role.group}; your account {role_of(request.user).meaning}. "
+                    "Ask an administrator."
+                )
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def _user_of_basic(request: HttpRequest) -> Any | None:
+    scheme, _, credentials = request.META["HTTP_AUTHORIZATION"].partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        username, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return check_password(username, password, request)

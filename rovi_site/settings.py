@@ -1,0 +1,225 @@
+"""Settings of the project. Everything that differs between machines comes from the environment through `env`.
+
+The table of variables is docs/settings.md; a test holds it against `env.VARIABLES`.
+"""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from rovi_site import env
+from rovi_site.database import settings_from_url
+from rovi_site.secrets import kept_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- where data live -----------------------------------------------------------------------------------------------
+ROVI_DATA = env.folder("ROVI_DATA", BASE_DIR / "var", "Folder of the database, uploads and secrets.")
+DATABASE_URL = env.text(
+    "DATABASE_URL", "", "sqlite:///path or postgres://user:password@host/name; empty: SQLite in ROVI_DATA."
+)
+REDIS_URL = env.text("REDIS_URL", "", "redis://host:port/0 as channel layer; empty: none is needed.")
+
+# --- who may come in -----------------------------------------------------------------------------------------------
+DEBUG = env.switch("ROVI_DEBUG", False, "Django's debug pages. Never where others can reach it.")
+HTTPS = env.switch("ROVI_HTTPS", False, "The service stands behind HTTPS: secure cookies, HSTS, redirects.")
+ALLOWED_HOSTS = list(
+    env.words("ROVI_ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"), "Host names that requests may carry.")
+)
+CSRF_TRUSTED_ORIGINS = list(
+    env.words("ROVI_TRUSTED_ORIGINS", (), "Origins (https://name) of pages that may post and open sockets.")
+)
+SECRET_KEY = env.text("ROVI_SECRET_KEY", "", "Django's secret key; empty: made once and kept in ROVI_DATA.") or kept_secret(
+    ROVI_DATA / "secret_key"
+)
+ROVI_ADMIN_USER = env.text("ROVI_ADMIN_USER", "admin", "Name of the administrator that the first start makes.")
+ROVI_ADMIN_PASSWORD = env.text(
+    "ROVI_ADMIN_PASSWORD", "", "Its password; empty: random, kept in ROVI_DATA/admin_password."
+)
+
+# --- how it is served ----------------------------------------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1", "Address that the web server listens on.")
+PORT = env.integer("PORT", 8000, "Port that the web server listens on.", at_least=1)
+ROVI_SERVER = env.choice("ROVI_SERVER", "daphne", "The ASGI server: daphne or uvicorn.", ("daphne", "uvicorn"))
+ROVI_DEMO = env.switch("ROVI_DEMO", True, "Stream a simulated fleet of 8 cells beside the server.")
+ROVI_LOG_LEVEL = env.choice(
+    "ROVI_LOG_LEVEL", "INFO", "Lowest level of messages written to standard error.", ("DEBUG", "INFO", "WARNING", "ERROR")
+)
+
+# --- limits of what a client may send ------------------------------------------------------------------------------
+UPLOAD_MAX_FRAME_BYTES = env.integer("ROVI_MAX_FRAME_BYTES", 8 * 2**20, "Largest WebSocket frame.", at_least=1024)
+UPLOAD_MAX_COLUMNS = env.integer("ROVI_MAX_COLUMNS", 1000, "Most columns a battery's table may have.", at_least=1)
+UPLOAD_MAX_TEXT_BYTES = env.integer("ROVI_MAX_TEXT_BYTES", 4096, "Longest text value of a row.", at_least=1)
+UPLOAD_MAX_ROWS_A_FRAME = env.integer("ROVI_MAX_ROWS_A_FRAME", 100_000, "Most rows in one frame.", at_least=1)
+UPLOAD_MAX_BODY_BYTES = env.integer("ROVI_MAX_BODY_BYTES", 256 * 2**20, "Largest body of a bulk upload.", at_least=1024)
+UPLOAD_BUFFER_ROWS = env.integer(
+    "ROVI_BUFFER_ROWS", 200_000, "Rows received and not yet committed, over all sockets; past that senders wait.", at_least=1
+)
+UPLOAD_COMMIT_ROWS = env.integer("ROVI_COMMIT_ROWS", 20_000, "Most rows in one group commit.", at_least=1)
+UPLOAD_COMMIT_SECONDS = env.seconds("ROVI_COMMIT_SECONDS", 0.005, "How long a commit gathers rows when few arrive.")
+SCRIPT_MAX_BYTES = env.integer("ROVI_MAX_SCRIPT_BYTES", 2**20, "Largest uploaded script.", at_least=1024)
+SUPPORT_FILE_MAX_BYTES = env.integer("ROVI_MAX_SUPPORT_FILE_BYTES", 256 * 2**20, "Largest support file.", at_least=1024)
+
+# --- scripts -------------------------------------------------------------------------------------------------------
+SANDBOX_REQUIRED_WALLS = env.words(
+    "ROVI_SANDBOX_WALLS", ("landlock", "seccomp", "rlimits"),
+    "Walls without which scripts are refused: landlock, seccomp, rlimits, uid. Linux 5.13 or newer has the first three.",
+)
+SANDBOX_CALL_SECONDS = env.seconds("ROVI_SCRIPT_CALL_SECONDS", 30.0, "Longest time of one call into an estimator script.")
+SANDBOX_FORECAST_SECONDS = env.seconds("ROVI_FORECAST_SECONDS", 120.0, "Longest time of one forecast.")
+SANDBOX_MEMORY_BYTES = env.integer("ROVI_SCRIPT_MEMORY_BYTES", 2 * 2**30, "Memory of one script.", at_least=2**26)
+
+# --- the worker ----------------------------------------------------------------------------------------------------
+ESTIMATION_CHUNK_ROWS = env.integer("ROVI_ESTIMATION_CHUNK_ROWS", 2_000, "Rows stepped between two commits.", at_least=1)
+WORKER_TICK_SECONDS = env.seconds("ROVI_WORKER_TICK_SECONDS", 0.25, "Pause of an idle worker between two looks.")
+JOB_LEASE_SECONDS = env.seconds("ROVI_JOB_LEASE_SECONDS", 30.0, "A job whose worker is silent this long is taken over.")
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "knox",
+    "rovi_site",
+    "access",
+    "jobs",
+    "datahub",
+    "twin",
+    "prognosis",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "rovi_site.middleware.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "rovi_site.urls"
+ASGI_APPLICATION = "rovi_site.asgi.application"
+WSGI_APPLICATION = None
+APPEND_SLASH = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "rovi_site.context.navigation",
+            ],
+        },
+    }
+]
+
+try:
+    DATABASES = {"default": settings_from_url(DATABASE_URL, ROVI_DATA)}
+except ValueError as wrong:
+    raise ImproperlyConfigured(str(wrong)) from None
+
+CHANNEL_LAYERS = (
+    {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
+    if REDIS_URL
+    else {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+)
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = ROVI_DATA / "static"
+WHITENOISE_USE_FINDERS = True  # served straight from the apps, so that `make run` needs no collectstatic
+MEDIA_ROOT = ROVI_DATA / "uploads"
+MEDIA_URL = "/uploads-are-never-served-by-url/"
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BODY_BYTES
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "access.authentication.Basic",
+        "access.authentication.Bearer",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["access.permissions.ViewerReadsOperatorWrites"],
+    "DEFAULT_PAGINATION_CLASS": "rovi_site.api.Pages",
+    "PAGE_SIZE": 50,
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.SearchFilter",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "rovi_site.api.errors_in_one_shape",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ROVI",
+    "DESCRIPTION": "Data hub, digital twin and prognosis for fleets of batteries. Current is positive while charging.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+KNOX_TOKEN_MODEL = "access.Token"  # noqa: S105  (the name of a model)
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": ROVI_LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "daphne": {"level": "WARNING"},
+        "django.channels.server": {"level": "WARNING"},
+        "sqlglot": {"level": "ERROR"},
+    },
+}
