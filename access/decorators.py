@@ -26,7 +26,9 @@ def page_for(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[...
                 user = _user_of_basic(request)
                 if user is None:
                     return HttpResponse(
-                        "User name or password is wrong.", status=401, headers={"WWW-Authenticate": 'Basic realm="ROVI"'}
+                        "User name or password is wrong.",
+                        status=401,
+                        headers={"WWW-Authenticate": 'Basic realm="ROVI"'},
                     )
                 request.user = user
             if not request.user.is_authenticated:

@@ -15,7 +15,10 @@ class Token(AbstractAuthToken):
 
     name = models.CharField(max_length=100, help_text="What uses this token, so that you know what a revocation stops.")
     battery_name = models.CharField(
-        max_length=255, blank=True, db_index=True, verbose_name="only for battery",
+        max_length=255,
+        blank=True,
+        db_index=True,
+        verbose_name="only for battery",
         help_text="A device token: it may upload to this battery and nothing else. Empty: all that its user may do.",
     )
     created_by = models.ForeignKey(

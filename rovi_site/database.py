@@ -30,7 +30,9 @@ def settings_from_url(url: str, data_folder: Path) -> dict[str, Any]:
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }
-    raise ValueError(f"DATABASE_URL names {parts.scheme!r}; it takes sqlite:///path or postgres://user:password@host/name.")
+    raise ValueError(
+        f"DATABASE_URL names {parts.scheme!r}; it takes sqlite:///path or postgres://user:password@host/name."
+    )
 
 
 def _sqlite(path: Path) -> dict[str, Any]:

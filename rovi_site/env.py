@@ -18,7 +18,9 @@ class WrongSetting(SystemExit):
     """A variable of the environment cannot be read: the sentence says which, why, and what it takes."""
 
     def __init__(self, name: str, value: str, expected: str) -> None:
-        super().__init__(f"{name}={value!r} cannot be used: it takes {expected}. Set it so, or unset it for the default.")
+        super().__init__(
+            f"{name}={value!r} cannot be used: it takes {expected}. Set it so, or unset it for the default."
+        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ def choice(name: str, default: str, meaning: str, among: tuple[str, ...]) -> str
 def words(name: str, default: tuple[str, ...], meaning: str) -> tuple[str, ...]:
     """A list separated by commas."""
     return _read(
-        name, default, meaning, lambda value: tuple(part.strip() for part in value.split(",") if part.strip()),
+        name,
+        default,
+        meaning,
+        lambda value: tuple(part.strip() for part in value.split(",") if part.strip()),
         "words separated by commas",
     )
 

@@ -29,9 +29,9 @@ ALLOWED_HOSTS = list(
 CSRF_TRUSTED_ORIGINS = list(
     env.words("ROVI_TRUSTED_ORIGINS", (), "Origins (https://name) of pages that may post and open sockets.")
 )
-SECRET_KEY = env.text("ROVI_SECRET_KEY", "", "Django's secret key; empty: made once and kept in ROVI_DATA.") or kept_secret(
-    ROVI_DATA / "secret_key"
-)
+SECRET_KEY = env.text(
+    "ROVI_SECRET_KEY", "", "Django's secret key; empty: made once and kept in ROVI_DATA."
+) or kept_secret(ROVI_DATA / "secret_key")
 ROVI_ADMIN_USER = env.text("ROVI_ADMIN_USER", "admin", "Name of the administrator that the first start makes.")
 ROVI_ADMIN_PASSWORD = env.text(
     "ROVI_ADMIN_PASSWORD", "", "Its password; empty: random, kept in ROVI_DATA/admin_password."
@@ -43,7 +43,10 @@ PORT = env.integer("PORT", 8000, "Port that the web server listens on.", at_leas
 ROVI_SERVER = env.choice("ROVI_SERVER", "daphne", "The ASGI server: daphne or uvicorn.", ("daphne", "uvicorn"))
 ROVI_DEMO = env.switch("ROVI_DEMO", True, "Stream a simulated fleet of 8 cells beside the server.")
 ROVI_LOG_LEVEL = env.choice(
-    "ROVI_LOG_LEVEL", "INFO", "Lowest level of messages written to standard error.", ("DEBUG", "INFO", "WARNING", "ERROR")
+    "ROVI_LOG_LEVEL",
+    "INFO",
+    "Lowest level of messages written to standard error.",
+    ("DEBUG", "INFO", "WARNING", "ERROR"),
 )
 
 # --- limits of what a client may send ------------------------------------------------------------------------------
@@ -53,7 +56,10 @@ UPLOAD_MAX_TEXT_BYTES = env.integer("ROVI_MAX_TEXT_BYTES", 4096, "Longest text v
 UPLOAD_MAX_ROWS_A_FRAME = env.integer("ROVI_MAX_ROWS_A_FRAME", 100_000, "Most rows in one frame.", at_least=1)
 UPLOAD_MAX_BODY_BYTES = env.integer("ROVI_MAX_BODY_BYTES", 256 * 2**20, "Largest body of a bulk upload.", at_least=1024)
 UPLOAD_BUFFER_ROWS = env.integer(
-    "ROVI_BUFFER_ROWS", 200_000, "Rows received and not yet committed, over all sockets; past that senders wait.", at_least=1
+    "ROVI_BUFFER_ROWS",
+    200_000,
+    "Rows received and not yet committed, over all sockets; past that senders wait.",
+    at_least=1,
 )
 UPLOAD_COMMIT_ROWS = env.integer("ROVI_COMMIT_ROWS", 20_000, "Most rows in one group commit.", at_least=1)
 UPLOAD_COMMIT_SECONDS = env.seconds("ROVI_COMMIT_SECONDS", 0.005, "How long a commit gathers rows when few arrive.")
@@ -62,15 +68,20 @@ SUPPORT_FILE_MAX_BYTES = env.integer("ROVI_MAX_SUPPORT_FILE_BYTES", 256 * 2**20,
 
 # --- scripts -------------------------------------------------------------------------------------------------------
 SANDBOX_REQUIRED_WALLS = env.words(
-    "ROVI_SANDBOX_WALLS", ("landlock", "seccomp", "rlimits"),
+    "ROVI_SANDBOX_WALLS",
+    ("landlock", "seccomp", "rlimits"),
     "Walls without which scripts are refused: landlock, seccomp, rlimits, uid. Linux 5.13 or newer has the first three.",
 )
-SANDBOX_CALL_SECONDS = env.seconds("ROVI_SCRIPT_CALL_SECONDS", 30.0, "Longest time of one call into an estimator script.")
+SANDBOX_CALL_SECONDS = env.seconds(
+    "ROVI_SCRIPT_CALL_SECONDS", 30.0, "Longest time of one call into an estimator script."
+)
 SANDBOX_FORECAST_SECONDS = env.seconds("ROVI_FORECAST_SECONDS", 120.0, "Longest time of one forecast.")
 SANDBOX_MEMORY_BYTES = env.integer("ROVI_SCRIPT_MEMORY_BYTES", 2 * 2**30, "Memory of one script.", at_least=2**26)
 
 # --- the worker ----------------------------------------------------------------------------------------------------
-ESTIMATION_CHUNK_ROWS = env.integer("ROVI_ESTIMATION_CHUNK_ROWS", 2_000, "Rows stepped between two commits.", at_least=1)
+ESTIMATION_CHUNK_ROWS = env.integer(
+    "ROVI_ESTIMATION_CHUNK_ROWS", 2_000, "Rows stepped between two commits.", at_least=1
+)
 WORKER_TICK_SECONDS = env.seconds("ROVI_WORKER_TICK_SECONDS", 0.25, "Pause of an idle worker between two looks.")
 JOB_LEASE_SECONDS = env.seconds("ROVI_JOB_LEASE_SECONDS", 30.0, "A job whose worker is silent this long is taken over.")
 

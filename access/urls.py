@@ -1,0 +1,7 @@
+"""What this room adds to the REST API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+api_routes: list[tuple[str, Any, str]] = []

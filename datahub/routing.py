@@ -1,0 +1,7 @@
+"""Sockets of this room."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+websocket_urlpatterns: list[URLPattern] = []

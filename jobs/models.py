@@ -1,0 +1,107 @@
+"""Work to be done, and who does it. A job's row is the truth: whatever carries the news may be lost or come twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class State:
+    """States of a job. Plain words, so that a new one costs no migration."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ENDED = (DONE, FAILED, CANCELLED)
+
+
+class Worker(models.Model):
+    """A process that runs jobs and duties. It is alive while its heartbeat is fresh."""
+
+    name = models.CharField(max_length=100, unique=True, help_text="Host, process id and a random part.")
+    started = models.DateTimeField(auto_now_add=True)
+    heartbeat = models.DateTimeField(db_index=True)
+    stopped = models.DateTimeField(null=True, blank=True, help_text="Set when it ended in good order.")
+    doing = models.CharField(max_length=200, blank=True, help_text="What it works on now.")
+    versions = models.JSONField(default=dict, help_text="Of the project, Python and the libraries that matter.")
+
+    class Meta:
+        ordering = ["-heartbeat"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Job(models.Model):
+    """One piece of work with its arguments, progress and outcome."""
+
+    kind = models.CharField(max_length=50, db_index=True, help_text="Names the function that does it.")
+    subject = models.CharField(
+        max_length=300, blank=True, db_index=True, help_text="The record it is for, such as datahub.battery:3."
+    )
+    title = models.CharField(max_length=300, blank=True)
+    arguments = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=12, default=State.QUEUED, db_index=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+    )
+    tries = models.PositiveSmallIntegerField(default=0)
+    max_tries = models.PositiveSmallIntegerField(
+        default=1, help_text="How often it may be begun, counting those whose worker vanished."
+    )
+
+    worker = models.ForeignKey(Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs")
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="After this the worker counts as lost.")
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+
+    progress = models.FloatField(default=0.0, help_text="0 to 1")
+    message = models.CharField(max_length=500, blank=True, help_text="What it is doing, or did last.")
+    result = models.JSONField(null=True, blank=True)
+    error = models.TextField(blank=True, help_text="One sentence.")
+    traceback = models.TextField(blank=True)
+    retried_as = models.OneToOneField("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retry_of")
+
+    created = models.DateTimeField(auto_now_add=True, db_index=True)
+    started = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "id"], name="job_queue")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.title or self.kind}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in State.ENDED
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it has run, or ran; None before it began."""
+        if self.started is None:
+            return None
+        return ((self.finished or timezone.now()) - self.started).total_seconds()
+
+    def as_event(self) -> dict[str, Any]:
+        """What watchers are told of it."""
+        return {"id": self.pk, "state": self.state, "progress": self.progress, "message": self.message}
+
+
+class JobLine(models.Model):
+    """A line of a job's log."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="lines")
+    at = models.DateTimeField(auto_now_add=True)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.text

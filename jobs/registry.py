@@ -1,0 +1,64 @@
+"""Which function does a job of which kind, and what a worker does by itself between jobs.
+
+Upper rooms register themselves when they load (their tasks.py); this room never learns who they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.errors import UnknownKind
+
+JobFunction = Callable[..., dict[str, Any] | None]
+DutyFunction = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class JobKind:
+    name: str
+    title: str
+    function: JobFunction
+
+
+_kinds: dict[str, JobKind] = {}
+_duties: dict[str, DutyFunction] = {}
+
+
+def job(name: str, *, title: str) -> Callable[[JobFunction], JobFunction]:
+    """Registers `function(report, **arguments) -> result or None` for jobs of kind `name`."""
+
+    def register(function: JobFunction) -> JobFunction:
+        _kinds[name] = JobKind(name, title, function)
+        return function
+
+    return register
+
+
+def duty(name: str) -> Callable[[DutyFunction], DutyFunction]:
+    """Registers `function() -> found work?`, which every worker calls again and again.
+
+    It is called again at once while it finds work, and after a pause when it does not. It must hold its own claims:
+    several workers call it at the same time.
+    """
+
+    def register(function: DutyFunction) -> DutyFunction:
+        _duties[name] = function
+        return function
+
+    return register
+
+
+def kind_named(name: str) -> JobKind:
+    if name not in _kinds:
+        raise UnknownKind(name, sorted(_kinds))
+    return _kinds[name]
+
+
+def kinds() -> list[JobKind]:
+    return [_kinds[name] for name in sorted(_kinds)]
+
+
+def duties() -> dict[str, DutyFunction]:
+    return dict(_duties)

@@ -1,0 +1,30 @@
+"""The ASGI application: HTTP to Django, sockets to the rooms' consumers."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rovi_site.settings")
+django_application = get_asgi_application()  # loads the apps, which the imports below need
+
+from channels.auth import AuthMiddleware  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
+
+import datahub.routing  # noqa: E402
+import rovi_site.routing  # noqa: E402
+
+# Callers are judged by each consumer (access.authentication.caller_of_socket): it knows headers, tokens and origins.
+# The middlewares only tell it whose cookie came along.
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": CookieMiddleware(
+            SessionMiddleware(
+                AuthMiddleware(
+                    URLRouter([*datahub.routing.websocket_urlpatterns, *rovi_site.routing.websocket_urlpatterns])
+                )
+            )
+        ),
+    }
+)
