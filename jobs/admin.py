@@ -48,7 +48,8 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     inlines = (JobLines,)
     fields = (
         "title", "kind", "subject", "state", "percent", "message", "error", "traceback", "arguments", "result", "tried",
-        "worker", "requested_by", "cancel_requested_by", "retried_as", "created", "started", "finished", "took", "links",
+        "worker", "requested_by", "cancel_requested_by", "retried_as", "created", "started", "finished", "took",
+        "links",
     )  # fmt: skip
     readonly_fields = fields
 

@@ -70,7 +70,7 @@ SUPPORT_FILE_MAX_BYTES = env.integer("ROVI_MAX_SUPPORT_FILE_BYTES", 256 * 2**20,
 SANDBOX_REQUIRED_WALLS = env.words(
     "ROVI_SANDBOX_WALLS",
     ("landlock", "seccomp", "rlimits"),
-    "Walls without which scripts are refused: landlock, seccomp, rlimits, uid. Linux 5.13 or newer has the first three.",
+    "Walls without which scripts are refused: landlock, seccomp, rlimits, uid. Linux 5.13 has the first three.",
 )
 SANDBOX_CALL_SECONDS = env.seconds(
     "ROVI_SCRIPT_CALL_SECONDS", 30.0, "Longest time of one call into an estimator script."

@@ -1,0 +1,193 @@
+"""A job runs once, tells how it goes, and ends in words."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from access.errors import Refused
+from jobs import queue, registry
+from jobs.errors import JobHasEnded, JobHasNotFailed, LeaseLost, UnknownKind
+from jobs.models import Job, State, Worker
+from jobs.running.claim import claim, claim_next_job, renew_leases, take_back_lost_jobs
+from jobs.running.report import Report
+from jobs.running.run import run_job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def worker():
+    return Worker.objects.create(name="w1", heartbeat=timezone.now())
+
+
+@pytest.fixture
+def other_worker():
+    return Worker.objects.create(name="w2", heartbeat=timezone.now())
+
+
+@pytest.fixture
+def kind(monkeypatch):
+    """Registers a function as job kind 'test' for one test."""
+    monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
+
+    def register(function):
+        registry.job("test", title="A test")(function)
+
+    return register
+
+
+def run_queued(worker):
+    run_job(claim_next_job(worker))
+    return Job.objects.latest("id")
+
+
+def test_a_job_returns_its_result_and_is_done(kind, worker):
+    kind(lambda report, a, b: {"sum": a + b})
+    queue.enqueue("test", arguments={"a": 2, "b": 3})
+    job = run_queued(worker)
+    assert (job.state, job.result, job.progress, job.tries) == (State.DONE, {"sum": 5}, 1.0, 1)
+    assert job.finished >= job.started
+
+
+def test_a_job_of_an_unknown_kind_is_refused_with_the_known_ones(kind):
+    kind(lambda report: None)
+    with pytest.raises(UnknownKind, match="'other'; known are .*test"):
+        queue.enqueue("other")
+
+
+def test_what_a_job_raises_is_kept_with_its_traceback(kind, worker):
+    def divide(report):
+        return {"x": 1 / 0}
+
+    kind(divide)
+    queue.enqueue("test")
+    job = run_queued(worker)
+    assert (job.state, job.error) == (State.FAILED, "ZeroDivisionError: division by zero")
+    assert "in divide" in job.traceback
+
+
+def test_a_refusal_is_kept_as_its_sentence_and_hint_alone(kind, worker):
+    def refuse(report):
+        raise Refused("The file has no rows.", hint="Export it again.")
+
+    kind(refuse)
+    queue.enqueue("test")
+    job = run_queued(worker)
+    assert (job.state, job.error, job.traceback) == (State.FAILED, "The file has no rows. Export it again.", "")
+
+
+def test_the_oldest_job_is_claimed_first_and_only_once(kind, worker, other_worker):
+    kind(lambda report: None)
+    first, second = queue.enqueue("test"), queue.enqueue("test")
+    assert claim_next_job(worker) == first
+    assert claim(first.pk, other_worker) is None
+    assert claim_next_job(other_worker) == second
+    assert claim_next_job(worker) is None
+
+
+def test_a_job_whose_worker_vanished_is_queued_again_while_it_has_tries(kind, worker, other_worker):
+    kind(lambda report: None)
+    queue.enqueue("test", max_tries=2)
+    lost = claim_next_job(worker)
+    assert take_back_lost_jobs() == 0
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert take_back_lost_jobs() == 1
+    again = claim_next_job(other_worker)
+    assert (again.pk, again.tries) == (lost.pk, 2)
+
+
+def test_a_job_whose_worker_vanished_at_its_last_try_fails_with_a_sentence(kind, worker):
+    kind(lambda report: None)
+    queue.enqueue("test")
+    job = claim_next_job(worker)
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    take_back_lost_jobs()
+    job.refresh_from_db()
+    assert (job.state, job.error) == (
+        State.FAILED,
+        "Its worker vanished while it ran. Retry it once a worker is alive.",
+    )
+
+
+def test_a_run_that_lost_its_lease_stops_and_writes_nothing(kind, worker, other_worker):
+    kind(lambda report: None)
+    queue.enqueue("test", max_tries=2)
+    stale = claim_next_job(worker)
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    take_back_lost_jobs()
+    claim_next_job(other_worker)
+    with pytest.raises(LeaseLost):
+        Report(stale).progress(0.9, "nearly")
+    run_job(stale)
+    job = Job.objects.get()
+    assert (job.state, job.worker, job.progress) == (State.RUNNING, other_worker, 0.0)
+
+
+def test_a_heartbeat_keeps_the_lease(kind, worker):
+    kind(lambda report: None)
+    queue.enqueue("test")
+    claim_next_job(worker)
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    renew_leases(worker)
+    assert take_back_lost_jobs() == 0
+
+
+def test_progress_and_log_are_seen_while_it_runs(kind, worker):
+    seen = []
+
+    def half(report):
+        report.progress(0.5, "half way")
+        report.log("a line")
+        seen.append(Job.objects.values_list("progress", "message").get())
+
+    kind(half)
+    queue.enqueue("test")
+    job = run_queued(worker)
+    assert seen == [(0.5, "half way")]
+    assert [line.text for line in job.lines.all()] == ["a line"]
+
+
+def test_a_queued_job_is_cancelled_at_once_and_never_claimed(kind, worker):
+    kind(lambda report: None)
+    job = queue.cancel(queue.enqueue("test"), by="ada")
+    assert (job.state, job.message) == (State.CANCELLED, "Cancelled by ada.")
+    assert claim_next_job(worker) is None
+
+
+def test_a_running_job_stops_at_its_next_report_after_a_cancel(kind, worker):
+    def long(report):
+        queue.cancel(report.job, by="ada")
+        report.progress(0.1)
+        raise AssertionError("went on after the cancel")
+
+    kind(long)
+    queue.enqueue("test")
+    job = run_queued(worker)
+    assert (job.state, job.message) == (State.CANCELLED, "Cancelled by ada.")
+
+
+def test_an_ended_job_cannot_be_cancelled(kind, worker):
+    kind(lambda report: None)
+    queue.enqueue("test")
+    with pytest.raises(JobHasEnded, match="is done"):
+        queue.cancel(run_queued(worker), by="ada")
+
+
+def test_a_failed_job_is_retried_once_and_both_are_linked(kind, worker):
+    kind(lambda report: 1 / 0)
+    queue.enqueue("test", subject="datahub.battery:3", arguments={})
+    failed = run_queued(worker)
+    fresh = queue.retry(failed, by=None)
+    failed.refresh_from_db()
+    assert failed.retried_as == fresh
+    assert (fresh.state, fresh.subject, fresh.retry_of) == (State.QUEUED, "datahub.battery:3", failed)
+    with pytest.raises(JobHasNotFailed, match=f"was retried as #{fresh.pk}"):
+        queue.retry(failed, by=None)
+
+
+def test_a_done_job_is_not_retried(kind, worker):
+    kind(lambda report: None)
+    queue.enqueue("test")
+    with pytest.raises(JobHasNotFailed, match="is done"):
+        queue.retry(run_queued(worker), by=None)
