@@ -26,6 +26,12 @@ class _ByRole(BasePermission):
         return role >= needed
 
 
+class ViewerWrites(_ByRole):
+    """For what is one's own; the queryset holds nothing else."""
+
+    to_write = Role.VIEWER
+
+
 class ViewerReadsOperatorWrites(_ByRole):
     to_write = Role.OPERATOR
 

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-api_routes: list[tuple[str, Any, str]] = []
+from access.viewsets import TokenViewSet
+
+api_routes: list[tuple[str, Any, str]] = [("tokens", TokenViewSet, "token")]

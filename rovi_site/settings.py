@@ -87,7 +87,7 @@ JOB_LEASE_SECONDS = env.seconds("ROVI_JOB_LEASE_SECONDS", 30.0, "A job whose wor
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "rovi_site.admin_apps.RoviAdminConfig",  # Django's own admin with our front
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

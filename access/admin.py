@@ -1,0 +1,189 @@
+"""People and tokens in the admin: an account has one role; a token is shown once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from access.errors import Refused
+from access.models import Token
+from access.roles import GRANTED, Role, role_of
+from access.tokens import check_token_wish, make_token, tokens_seen_by
+
+ROLE_CHOICES = [
+    ("", "none: may do nothing"),
+    *((role.group, f"{role.group}: {role.meaning}") for role in GRANTED),
+]
+User = get_user_model()
+
+
+class HasRole(forms.ModelForm):
+    role = forms.ChoiceField(choices=ROLE_CHOICES, required=False, widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "role" in self.fields:
+            of_record = role_of(self.instance) if self.instance.pk else Role.VIEWER
+            self.initial["role"] = of_record.group if of_record else ""
+
+
+class NewPerson(HasRole, AdminUserCreationForm):
+    pass
+
+
+class KnownPerson(HasRole, UserChangeForm):
+    pass
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)  # the groups are the roles, and those are fixed
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    form = KnownPerson
+    add_form = NewPerson
+    list_display = ("username", "shown_role", "email", "is_active", "last_login")
+    list_filter = ("groups", "is_active")
+    search_fields = ("username", "first_name", "last_name", "email")
+    filter_horizontal = ()
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("username", "password", "role", "is_active")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "role")}),)
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="role")
+    def shown_role(self, person: Any) -> str:
+        if person.is_superuser:
+            return "administrator (superuser)"
+        names = {group.name for group in person.groups.all()}
+        return next((role.group for role in reversed(GRANTED) if role.group in names), "none")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may_touch(request, obj) and super().has_delete_permission(request, obj)
+
+    def _may_touch(self, request: HttpRequest, person: Any) -> bool:
+        """A superuser's account, and so its password, is changed by superusers alone."""
+        return person is None or not person.is_superuser or request.user.is_superuser  # type: ignore[union-attr]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if "role" in form.cleaned_data and not obj.is_superuser:
+            obj.is_staff = bool(form.cleaned_data["role"])
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if "role" in form.cleaned_data:
+            wanted = form.cleaned_data["role"]
+            form.instance.groups.set(Group.objects.filter(name=wanted) if wanted else [])
+
+
+class NewToken(forms.ModelForm):
+    made_by: Any = None  # set by TokenAdmin on the class that it makes for a request
+    secret: str = ""
+
+    class Meta:
+        model = Token
+        fields = ("name", "user", "battery_name", "expiry")
+
+    def clean(self) -> dict[str, Any]:
+        wishes: dict[str, Any] = super().clean() or {}
+        wishes.setdefault("user", self.made_by)
+        if not self.errors:
+            try:
+                check_token_wish(
+                    user=wishes["user"],
+                    made_by=self.made_by,
+                    battery_name=wishes["battery_name"],
+                    expiry=wishes["expiry"],
+                )
+            except Refused as refused:
+                beside = next((name for name in refused.fields if name in self.fields), None)
+                self.add_error(beside, refused.message)
+        return wishes
+
+    def save(self, commit: bool = True) -> Token:
+        self.instance, self.secret = make_token(made_by=self.made_by, **self.cleaned_data)
+        return self.instance
+
+    def save_m2m(self) -> None:
+        """A token has no many-to-many fields."""
+
+
+@admin.register(Token)
+class TokenAdmin(admin.ModelAdmin):
+    form = NewToken
+    list_display = ("name", "token_key", "user", "only_for", "created", "expiry", "created_by")
+    list_select_related = ("user", "created_by")
+    search_fields = ("name", "battery_name", "user__username", "token_key")
+    date_hierarchy = "created"
+    show_full_result_count = False
+
+    @admin.display(description="only for battery", ordering="battery_name", empty_value="—")
+    def only_for(self, token: Token) -> str | None:
+        return token.battery_name or None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
+        return tokens_seen_by(request.user)
+
+    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
+        if obj is not None:
+            return ("name", "token_key", "user", "battery_name", "created", "expiry", "created_by")
+        if role_of(request.user) < Role.ADMINISTRATOR:
+            return ("name", "battery_name", "expiry")
+        return ("name", "user", "battery_name", "expiry")
+
+    def get_form(self, request: HttpRequest, obj: Token | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.made_by = request.user
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"user": request.user.pk, **super().get_changeform_initial_data(request)}
+
+    def has_view_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
+        return role_of(request.user) >= Role.VIEWER
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return role_of(request.user) >= Role.VIEWER
+
+    def has_change_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
+        return False  # a token is made and revoked, nothing between
+
+    def has_delete_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
+        return role_of(request.user) >= Role.VIEWER  # the queryset holds one's own, or all for administrators
+
+    def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
+        """The form's verb has stored it."""
+        obj.secret = form.secret  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
+        page = {
+            **self.admin_site.each_context(request),
+            "title": "Token made",
+            "opts": self.opts,
+            "token": obj,
+            "secret": obj.secret,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(
+            request, "admin/access/token/made.html", page, headers={"Cache-Control": "no-store"}
+        )
