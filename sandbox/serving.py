@@ -1,0 +1,121 @@
+"""The life of a guest after the fork: close the doors, then answer calls until the socket ends. Runs in the child only.
+
+Reads and writes the socket with readv and write alone: the filter lets no socket call through.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.doors import close_doors
+from sandbox.limits import Limits
+from sandbox.messages import HEAD, NotPlainData, pack, unpack
+from sandbox.scripts import script_line, script_traceback
+
+# Made while there is still memory, for when there is none left to say so.
+_OUT_OF_MEMORY = {"kind": "MemoryError", "message": "the script's memory is used up", "traceback": "", "line": None}
+
+
+def live(channel: int, log: int, order: Mapping[str, Any]) -> None:
+    """Serves the guest named in `order`; returns when the host closes the channel. `log` takes what is printed."""
+    _redirect_standard_streams(log)
+    limits = Limits(**order["limits"])
+    os.closerange(3, channel)
+    os.closerange(channel + 1, 1 << 16)
+    try:
+        guest = importlib.import_module(order["guest"])  # ours: imported while its files can be read
+        verbs: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = guest.verbs
+        folder = Path(order["folder"])
+        closed = close_doors(folder, limits, order["uid"])
+        sys.path.insert(0, str(folder))
+        missing = [wall for wall in order["required"] if wall not in closed.names()]
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the host has to hear of it)
+        _send(channel, pack({"opened": False, "message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}))
+        return
+    _send(channel, pack({"opened": not missing, "missing": missing, "walls": closed.names()}))
+    if missing:
+        return
+    while (request := _receive(channel)) is not None:
+        _send(channel, _answer(verbs, request, limits.answer_bytes))
+
+
+def _answer(verbs: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]], request: bytearray, most_bytes: int) -> bytes:
+    asked = unpack(request)
+    try:
+        result = verbs[asked["verb"]](asked["arguments"])
+        if not isinstance(result, dict):
+            raise NotPlainData(f"{type(result).__name__} where a dict was expected")
+        answer = pack({"call": asked["call"], "result": result})
+    except NotPlainData as wrong:
+        return pack({"call": asked["call"], "not_plain": str(wrong)})
+    except BaseException as error:  # noqa: BLE001  (a stranger's script may raise anything, SystemExit too)
+        return pack({"call": asked["call"], "error": _described(error)})
+    finally:
+        _flush()
+    if len(answer) > most_bytes:
+        return pack({"call": asked["call"], "too_long": len(answer)})
+    return answer
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    line = None
+    try:
+        line = script_line(error)
+        if isinstance(error, MemoryError):
+            traceback.clear_frames(error.__traceback__)  # its variables are what fills the memory
+        return {
+            "kind": type(error).__name__, "message": str(error)[:4_000], "traceback": script_traceback(error), "line": line,
+        }
+    except MemoryError:
+        return {**_OUT_OF_MEMORY, "line": line}
+    except BaseException as worse:  # noqa: BLE001  (an exception may bite when it is looked at)
+        return {
+            "kind": type(error).__name__, "message": f"(its message cannot be shown: {type(worse).__name__})",
+            "traceback": "", "line": line,
+        }
+
+
+def _receive(channel: int) -> bytearray | None:
+    head = _read(channel, HEAD.size)
+    return None if head is None else _read(channel, HEAD.unpack(head)[0])
+
+
+def _read(channel: int, size: int) -> bytearray | None:
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        got = os.readv(channel, [rest])
+        if got == 0:
+            return None
+        rest = rest[got:]
+    return data
+
+
+def _send(channel: int, message: bytes) -> None:
+    rest = memoryview(HEAD.pack(len(message)) + message)
+    while rest:
+        rest = rest[os.write(channel, rest):]
+
+
+def _redirect_standard_streams(log: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123  (for the life of the process)
+    sys.stdout = open(1, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115, PTH123
+    sys.stderr = open(2, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115, PTH123
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: BLE001, S112  (the script may have put anything in their place)
+            continue
