@@ -56,8 +56,8 @@ SINGLE_THREADED: Mapping[str, str] = {
 def close_doors(folder: Path, limits: Limits, uid: int | None) -> Closed:
     """Closes all that this kernel and user allow, in the order in which each step is still permitted.
 
-    `folder` is the working folder from then on and the only one that can be written. `uid` is the unprivileged user to become;
-    None to stay. The caller checks the result against what is required.
+    `folder` is the working folder from then on and the only one that can be written. `uid` is the unprivileged user to
+    become; None to stay. The caller checks the result against what is required.
     """
     os.umask(0o077)
     os.chdir(folder)
@@ -145,8 +145,9 @@ def _close_resources(limits: Limits, counts_threads: bool) -> None:
 
 
 def _become(uid: int, folder: Path, keep_reading: bool) -> None:
-    """Gives up root. Where Python or the folder lie in a folder closed to others (such as /root), one capability stays: to read
-    past permissions, which Landlock then bounds to the same few folders."""
+    """Gives up root. Where Python or the folder lie in a folder closed to others (such as /root), one capability stays:
+    to read past permissions, which Landlock then bounds to the same few folders.
+    """
     for entry in [folder, *folder.rglob("*")]:
         os.chown(entry, uid, uid, follow_symlinks=False)
     os.setgroups([])

@@ -1,4 +1,6 @@
-"""What can go wrong with a stranger's script, each with its own sentence. After anything but ScriptFailed the guest is dead."""
+"""What can go wrong with a stranger's script, each with its own sentence. After anything but ScriptFailed the guest is
+dead.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class ZygoteLost(SandboxError):
 
 
 class GuestNotOpened(SandboxError):
-    """The project's own guest code could not be brought up in the sandbox: a fault of the installation, not of a script."""
+    """The project's own guest code could not be brought up in the sandbox: a fault of the installation, not of a
+    script.
+    """
 
     def __init__(self, message: str, traceback_text: str = "") -> None:
         super().__init__(message)
@@ -44,7 +48,9 @@ class ScriptFailed(ScriptError):
     `kind` is the name of the error's class.
     """
 
-    def __init__(self, message: str, traceback_text: str = "", line: int | None = None, kind: str = "Exception") -> None:
+    def __init__(
+        self, message: str, traceback_text: str = "", line: int | None = None, kind: str = "Exception"
+    ) -> None:
         self.message = message
         self.traceback_text = traceback_text
         self.line = line

@@ -1,13 +1,18 @@
-"""A guest's own folder: fresh copies, made for one guest, so that no script can touch the originals or the next script."""
+"""A guest's own folder: fresh copies, made for one guest, so that no script can touch the originals or the next
+script.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+_PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*")
 
 
 class BadFileName(ValueError):
@@ -15,15 +20,14 @@ class BadFileName(ValueError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name!r} cannot be the name of a file beside a script: it must be a plain name of up to 255 bytes, without "
-            "slashes, and not start with a dot."
+            f"{name!r} cannot be the name of a file beside a script: it must be a plain name of up to 255 bytes, "
+            "without slashes, and not start with a dot."
         )
 
 
 def check_file_name(name: str) -> None:
     """Raises BadFileName."""
-    unprintable = any(ord(letter) < 32 or ord(letter) == 127 for letter in name)
-    if not name or name.startswith(".") or "/" in name or "\\" in name or unprintable or len(name.encode(errors="replace")) > 255:
+    if not _PLAIN_NAME.fullmatch(name) or len(name.encode(errors="replace")) > 255:
         raise BadFileName(name)
 
 
@@ -53,9 +57,11 @@ def private_folder(base: Path, files: Mapping[str, Path | bytes]) -> Path:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes all a hostile script can have left: symbolic links, forbidden folders, folders nested deeper than a path can say.
+    """Removes all a hostile script can have left: symbolic links, forbidden folders, folders nested deeper than a path
+    can say.
 
-    Subfolders are moved up beside each other, so that neither recursion nor long paths occur. A folder that is gone is fine.
+    Subfolders are moved up beside each other, so that neither recursion nor long paths occur. A folder that is gone is
+    fine.
     """
     try:
         top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

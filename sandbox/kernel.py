@@ -1,6 +1,7 @@
 """The few calls into the kernel that Python's standard library does not offer, by ctypes.
 
-Numbers are from the Linux headers asm/unistd_64.h (x86_64), asm-generic/unistd.h (aarch64), linux/prctl.h, linux/capability.h.
+Numbers are from the Linux headers asm/unistd_64.h (x86_64), asm-generic/unistd.h (aarch64), linux/prctl.h,
+linux/capability.h.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The wall around files: Landlock, see https://docs.kernel.org/userspace-api/landlock.html.
 
-Once closed, only what lies beneath the given folders can be opened, by this process and all it ever starts. Its system calls have
-the same numbers on every architecture.
+Once closed, only what lies beneath the given folders can be opened, by this process and all it ever starts. Its system
+calls have the same numbers on every architecture.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def landlock_abi() -> int:
 
 
 def close_files(readable: Iterable[Path], own: Iterable[Path], writable_devices: Iterable[Path] = ()) -> None:
-    """Needs no_new_privs. Paths that do not exist are left out; also closes TCP (ABI 4), signals and abstract sockets (ABI 6)."""
+    """Needs no_new_privs. Paths that do not exist are left out; also closes TCP (ABI 4), signals and abstract sockets
+    (ABI 6).
+    """
     abi = landlock_abi()
     handled = (1 << 13) - 1
     if abi >= 2:

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one guest. Between calls a guest is frozen, so the wall-clock limit of calls also bounds its processor time."""
+    """Limits of one guest. Between calls a guest is frozen, so the wall-clock limit of calls also bounds its processor
+    time.
+    """
 
     memory_bytes: int = 2 * 2**30  # address space beyond what the libraries already take
     cpu_seconds: int = 86_400  # processor time over the guest's whole life

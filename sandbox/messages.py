@@ -1,7 +1,7 @@
 """What host and guest say to each other: length-prefixed msgpack of plain data, and numpy arrays as typed raw bytes.
 
-Nothing is ever unpickled. Lengths, depth and the number of values are bounded, so that a few bytes cannot grow into gigabytes at
-the receiver.
+Nothing is ever unpickled. Lengths, depth and the number of values are bounded, so that a few bytes cannot grow into
+gigabytes at the receiver.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class NotPlainData(ValueError):
 
 
 def pack(value: Any) -> bytes:
-    """Raises NotPlainData for anything but None, bool, int, float, str, bytes, list, tuple, dict and arrays of those."""
+    """Raises NotPlainData for anything but None, bool, int, float, str, bytes, list, tuple, dict and arrays of
+    those.
+    """
     try:
         return msgpack.packb(value, default=_pack_special, strict_types=True, use_bin_type=True)
     except NotPlainData:
@@ -50,7 +52,7 @@ def unpack(data: bytes | bytearray) -> Any:
         )
     except NotPlainData:
         raise
-    except (ValueError, TypeError, OverflowError, RecursionError, MemoryError, msgpack.exceptions.UnpackException) as wrong:
+    except (ValueError, TypeError, OverflowError, MemoryError, msgpack.exceptions.UnpackException) as wrong:
         raise NotPlainData(f"the message cannot be read ({type(wrong).__name__}: {wrong})") from None
     _check_depth(value, _DEEPEST)
     return value

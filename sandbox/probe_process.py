@@ -1,4 +1,6 @@
-"""Puts the walls up around itself and then pushes at each: `python -m sandbox.probe_process <folder>`, run by sandbox/walls.py."""
+"""Puts the walls up around itself and then pushes at each: `python -m sandbox.probe_process <folder>`, run by
+sandbox/walls.py.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """For guests, inside the sandbox: load the stranger's script and say at which of its lines an error arose.
 
-A guest is a trusted module, free of Django, with an attribute `verbs: dict[str, Callable[[dict], dict]]`. It is imported before the
-doors close; its verbs are called after. A typical guest:
+A guest is a trusted module, free of Django, with an attribute `verbs: dict[str, Callable[[dict], dict]]`. It is
+imported before the doors close; its verbs are called after. A typical guest:
 
     from sandbox.scripts import load_script
 
@@ -13,7 +13,8 @@ doors close; its verbs are called after. A typical guest:
 
     verbs = {"load": load}
 
-What a verb returns must be plain data and numpy arrays (sandbox/messages.py). Any exception becomes ScriptFailed at the host.
+What a verb returns must be plain data and numpy arrays (sandbox/messages.py). Any exception becomes ScriptFailed at the
+host.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ _MOST_LETTERS = 16_000
 
 
 class Unfit(Exception):
-    """A guest's complaint about a script that raised nothing: the wrong names, types or shapes. Shown without a traceback."""
+    """A guest's complaint about a script that raised nothing: the wrong names, types or shapes. Shown without a
+    traceback.
+    """
 
 
 def load_script(name: str, folder: Path | None = None) -> ModuleType:
-    """Runs the file `name` in `folder` (default: the working folder) as a module `uploaded_script`, importable and picklable.
+    """Runs the file `name` in `folder` (default: the working folder) as a module `uploaded_script`, importable and
+    picklable.
 
     Its neighbours can be imported and opened by their plain names. Raises whatever the script raises.
     """
@@ -64,7 +68,9 @@ def script_line(error: BaseException) -> int | None:
 
 
 def script_traceback(error: BaseException) -> str:
-    """The traceback from the script's first frame on: the frames above it are ours and tell a script's author nothing."""
+    """The traceback from the script's first frame on: the frames above it are ours and tell a script's author
+    nothing.
+    """
     name = _script_file()
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != name:

@@ -1,7 +1,8 @@
 """The wall around system calls: a seccomp filter that knows what a computation needs and refuses the rest.
 
-A refused call fails with EPERM, so that Python raises PermissionError at the line that tried; calls that serve only to break out
-end the process. See https://docs.kernel.org/userspace-api/seccomp_filter.html and linux/filter.h for the instructions.
+A refused call fails with EPERM, so that Python raises PermissionError at the line that tried; calls that serve only to
+break out end the process. See https://docs.kernel.org/userspace-api/seccomp_filter.html and linux/filter.h for the
+instructions.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ _MODE_FILTER = 2
 
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW_NAMESPACES = 0x7E020000 | 0x00000080
-_FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)  # all but owners and signals of files, leases, pipe sizes
-_IOCTL_REQUESTS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # is it a terminal, how wide, bytes waiting, blocking, close-on-exec
+_FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)  # all but a file's owner, signal, lease, pipe size
+# Is it a terminal, how wide, how many bytes wait, blocking or not, close on exec or not.
+_IOCTL_REQUESTS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL_OPTIONS = (3, 15, 16, 0x53564D41)  # dumpable?, name of the thread, name of a memory area
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
@@ -90,10 +92,8 @@ def _filter(machine: str, own_process: int) -> list[Instruction]:
     }
     for name, check in checks.items():
         body = [*check, (_RETURN, 0, 0, refuse)]
-        number = CHECKED[name][column]
-        if number is None:
-            continue
-        program += [(_IF_EQUAL, 0, len(body), number), *body]
+        if (checked := CHECKED[name][column]) is not None:
+            program += [(_IF_EQUAL, 0, len(body), checked), *body]
     return [
         *program,
         (_IF_AT_LEAST, 0, 1, FIRST_RECENT), (_RETURN, 0, 0, _FAIL | errno.ENOSYS),

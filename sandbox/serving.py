@@ -18,6 +18,8 @@ from sandbox.limits import Limits
 from sandbox.messages import HEAD, NotPlainData, pack, unpack
 from sandbox.scripts import script_line, script_traceback
 
+Verbs = Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
+
 # Made while there is still memory, for when there is none left to say so.
 _OUT_OF_MEMORY = {"kind": "MemoryError", "message": "the script's memory is used up", "traceback": "", "line": None}
 
@@ -30,22 +32,23 @@ def live(channel: int, log: int, order: Mapping[str, Any]) -> None:
     os.closerange(channel + 1, 1 << 16)
     try:
         guest = importlib.import_module(order["guest"])  # ours: imported while its files can be read
-        verbs: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = guest.verbs
+        verbs: Verbs = guest.verbs
         folder = Path(order["folder"])
         closed = close_doors(folder, limits, order["uid"])
         sys.path.insert(0, str(folder))
         missing = [wall for wall in order["required"] if wall not in closed.names()]
     except BaseException as error:  # noqa: BLE001  (whatever it is, the host has to hear of it)
-        _send(channel, pack({"opened": False, "message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}))
+        told = {"opened": False, "message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        _send(channel, pack({"call": 0, "result": told}))
         return
-    _send(channel, pack({"opened": not missing, "missing": missing, "walls": closed.names()}))
+    _send(channel, pack({"call": 0, "result": {"opened": not missing, "missing": missing, "walls": closed.names()}}))
     if missing:
         return
     while (request := _receive(channel)) is not None:
         _send(channel, _answer(verbs, request, limits.answer_bytes))
 
 
-def _answer(verbs: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]], request: bytearray, most_bytes: int) -> bytes:
+def _answer(verbs: Verbs, request: bytearray, most_bytes: int) -> bytes:
     asked = unpack(request)
     try:
         result = verbs[asked["verb"]](asked["arguments"])
@@ -70,7 +73,8 @@ def _described(error: BaseException) -> dict[str, Any]:
         if isinstance(error, MemoryError):
             traceback.clear_frames(error.__traceback__)  # its variables are what fills the memory
         return {
-            "kind": type(error).__name__, "message": str(error)[:4_000], "traceback": script_traceback(error), "line": line,
+            "kind": type(error).__name__, "message": str(error)[:4_000],
+            "traceback": script_traceback(error), "line": line,
         }
     except MemoryError:
         return {**_OUT_OF_MEMORY, "line": line}
@@ -108,9 +112,9 @@ def _redirect_standard_streams(log: int) -> None:
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123  (for the life of the process)
-    sys.stdout = open(1, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115, PTH123
-    sys.stderr = open(2, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115, PTH123
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  (for the life of the process)
+    sys.stdout = open(1, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115
 
 
 def _flush() -> None:

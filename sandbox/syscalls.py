@@ -1,6 +1,7 @@
 """Which system calls a guest may make, by number on (x86_64, aarch64); None where an architecture has no such call.
 
-Numbers are from the Linux headers asm/unistd_64.h and asm-generic/unistd.h. What stands in no list here is refused by default.
+Numbers are from the Linux headers asm/unistd_64.h and asm-generic/unistd.h. What stands in no list here is refused by
+default.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ KILLED: Table = {
     "open_tree": (428, 428), "mount_setattr": (442, 442),
 }
 
-# Landlock does not look at these, and where the guest runs as the worker's own user they would reach the worker's files. They
-# answer "done" and do nothing, so that copying a file works.
+# Landlock does not look at these, and where the guest runs as the worker's own user they would reach the worker's
+# files. They answer "done" and do nothing, so that copying a file works.
 PRETENDED: Table = {
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -74,8 +75,8 @@ PRETENDED: Table = {
     "futimesat": (261, None),
 }
 
-# The C library falls back to an older call when one of these is not there, and gives up when it is merely refused. fallocate could
-# reserve disk space that no limit of a file's size sees.
+# The C library falls back to an older call when one of these is not there, and gives up when it is merely refused.
+# fallocate could reserve disk space that no limit of a file's size sees.
 NOT_THERE: Table = {
     "clone3": (435, 435), "fallocate": (285, 47),
 }

@@ -21,25 +21,29 @@ _PROJECT = Path(__file__).resolve().parent.parent
 _SECONDS_TO_PROBE = 30.0
 
 _STANDING = {
-    "landlock": "Files: a script reads Python's libraries and its own folder, and writes its own folder only (Landlock).",
+    "landlock": "Files: a script reads Python's libraries and its own folder, and writes only its own folder "
+    "(Landlock).",
     "seccomp": "System calls: no network, no other programs, no new processes, no signals to others (seccomp).",
     "rlimits": "Resources: memory, processor time, open files and sizes of files are bounded (rlimits).",
     "uid": "User: each script runs as an unprivileged user of its own (uid).",
 }
 _ABSENT = {
-    "landlock": "Landlock is missing: scripts could read the worker's files. It needs Linux 5.13 or newer with 'landlock' among "
-    "the kernel's security modules (boot parameter lsm=), and a container runtime that lets its calls through.",
-    "seccomp": "seccomp is missing: scripts could open sockets and start programs. It needs Linux on x86_64 or aarch64, and a "
-    "container runtime that lets processes filter themselves.",
+    "landlock": "Landlock is missing: scripts could read the worker's files. It needs Linux 5.13 or newer with "
+    "'landlock' among the kernel's security modules (boot parameter lsm=), and a container runtime that lets its calls "
+    "through.",
+    "seccomp": "seccomp is missing: scripts could open sockets and start programs. It needs Linux on x86_64 or "
+    "aarch64, and a container runtime that lets processes filter themselves.",
     "rlimits": "rlimits are missing: scripts could take all memory. They need Linux.",
-    "uid": "The worker does not run as root, or its container maps too few users: scripts run as the worker's own user, behind "
-    "the other walls. Run the worker as root in a container to have this one too.",
+    "uid": "The worker does not run as root, or its container maps too few users: scripts run as the worker's own "
+    "user, behind the other walls. Run the worker as root in a container to have this one too.",
 }
 
 
 @dataclass(frozen=True)
 class Walls:
-    """`landlock_abi` is 0 where it is missing. `bubblewrap` tells only whether the program is installed; nothing uses it."""
+    """`landlock_abi` is 0 where it is missing. `bubblewrap` tells only whether the program is installed; nothing uses
+    it.
+    """
 
     landlock_abi: int = 0
     seccomp: bool = False
@@ -59,7 +63,8 @@ class Walls:
         return [_STANDING[wall] if self.stands(wall) else _ABSENT[wall] for wall in WALLS]
 
     def sentences_about(self, missing: Iterable[str]) -> list[str]:
-        return [_ABSENT.get(wall, f"There is no wall called {wall!r}; there are {', '.join(WALLS)}.") for wall in missing]
+        known = ", ".join(WALLS)
+        return [_ABSENT.get(wall, f"There is no wall called {wall!r}; there are {known}.") for wall in missing]
 
 
 @functools.cache
@@ -72,7 +77,8 @@ def probe_walls() -> Walls:
         try:
             result = subprocess.run(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, "-m", "sandbox.probe_process", folder],
-                cwd=_PROJECT, env={"LANG": "C.UTF-8", **SINGLE_THREADED}, capture_output=True, check=True, timeout=_SECONDS_TO_PROBE,
+                cwd=_PROJECT, env={"LANG": "C.UTF-8", **SINGLE_THREADED},
+                capture_output=True, check=True, timeout=_SECONDS_TO_PROBE,
             )
         except (OSError, subprocess.SubprocessError):
             return Walls(bubblewrap=bubblewrap)

@@ -24,10 +24,12 @@ from sandbox.walls import DEFAULT_WALLS, probe_walls
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
-# Imported once, before any fork. ROVI's Moirae counts where it is installed; importing a name that is not costs nothing.
+# Imported once, before any fork. ROVI's Moirae counts where it is installed; importing a name that is not costs
+# nothing.
 PRELOADED = (
-    "numpy", "pandas", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", "scipy.optimize", "scipy.interpolate",
-    "scipy.stats", "battdat.data", "moirae.estimators.online.joint", "moirae.models.ecm", "energykit",
+    "numpy", "pandas", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", "scipy.optimize",
+    "scipy.interpolate", "scipy.stats",
+    "battdat.data", "moirae.estimators.online.joint", "moirae.models.ecm", "energykit",
 )
 
 _SECONDS_TO_START = 120.0
@@ -36,7 +38,9 @@ _MOST_ANSWER_BYTES = 1 << 16
 
 
 class Zygote:
-    """A process with the libraries loaded, from which guests are forked in milliseconds. Safe to use from several threads."""
+    """A process with the libraries loaded, from which guests are forked in milliseconds. Safe to use from several
+    threads.
+    """
 
     def __init__(self, required_walls: Iterable[str] = DEFAULT_WALLS, preload: Sequence[str] = PRELOADED) -> None:
         self.required_walls = tuple(required_walls)
@@ -78,7 +82,7 @@ class Zygote:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, "-m", "sandbox.zygote_process", str(theirs.fileno()), *self.preload],
                 cwd=_PROJECT,  # so that the project's packages are found
-                env={"LANG": "C.UTF-8", "TZ": "UTC", **SINGLE_THREADED},  # nothing of the worker's: it may hold passwords
+                env={"LANG": "C.UTF-8", "TZ": "UTC", **SINGLE_THREADED},  # the worker's own may hold passwords
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C at a terminal is the owner's matter
@@ -103,7 +107,8 @@ class Zygote:
                 self._process = None
 
     def open(self, guest: str, folder: Path, limits: Limits | None = None) -> Guest:
-        """A new guest: the trusted module `guest` (dotted path) serving in `folder`, which becomes its own and is removed with it.
+        """A new guest: the trusted module `guest` (dotted path) serving in `folder`, which becomes its own and is
+        removed with it.
 
         Raises WallsMissing, GuestNotOpened (a fault in the module itself), ZygoteLost.
         """
@@ -126,8 +131,8 @@ class Zygote:
         assert self._control is not None
         number = next(self._numbers)
         order = {
-            "do": "open", "number": number, "guest": guest, "folder": str(folder.resolve()), "limits": limits.to_mapping(),
-            "required": self.required_walls,
+            "do": "open", "number": number, "guest": guest, "folder": str(folder.resolve()),
+            "limits": limits.to_mapping(), "required": self.required_walls,
         }
         channel, theirs = socket.socketpair()
         log, their_log = os.pipe2(os.O_CLOEXEC)
@@ -141,7 +146,7 @@ class Zygote:
         finally:
             theirs.close()
             os.close(their_log)
-        return Guest(self, number, born["process"], handle, channel, log, folder.resolve(), limits)
+        return Guest(self, number, born["process"], handle, (channel, log), folder.resolve(), limits)
 
     def end(self, number: int) -> dict[str, Any] | None:
         """Kills guest `number` and tells how it ended; None when the zygote is no longer there to know."""
@@ -162,7 +167,9 @@ class Zygote:
             text = b""
         if not text:
             self._kill()
-            raise ZygoteLost("The process that scripts are forked from did not answer; its own messages are in the worker's log.")
+            raise ZygoteLost(
+                "The process that scripts are forked from did not answer; its own messages are in the worker's log."
+            )
         return json.loads(text)
 
     def _hear_with_handle(self) -> tuple[dict[str, Any], int]:
@@ -182,7 +189,9 @@ class Zygote:
     def __enter__(self) -> Zygote:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

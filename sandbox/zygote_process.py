@@ -1,7 +1,8 @@
-"""The process that guests are forked from: `python -m sandbox.zygote_process <fd> <module>…`, started by sandbox/zygote.py only.
+"""The process that guests are forked from: `python -m sandbox.zygote_process <fd> <module>…`, started by
+sandbox/zygote.py only.
 
-It imports the heavy libraries once, runs no stranger's code itself, keeps one thread, and forks a guest on each order that comes
-over the control socket. It ends, and its guests with it, when that socket does.
+It imports the heavy libraries once, runs no stranger's code itself, keeps one thread, and forks a guest on each order
+that comes over the control socket. It ends, and its guests with it, when that socket does.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def main() -> None:
 class Nursery:
     def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.guests: dict[int, int] = {}  # number → process id; a guest is waited for only when the host asks, so no id is reused
+        # Number → process id. A guest is waited for only when the host asks, so that no id is another's meanwhile.
+        self.guests: dict[int, int] = {}
         self.uids = self._uids()
 
     def run(self) -> None:
