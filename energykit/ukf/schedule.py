@@ -1,0 +1,27 @@
+"""Which rows are stepped abreast, when every battery has its own number of waiting rows."""
+
+import numpy as np
+
+from energykit.ukf.intake import Places
+
+
+class Schedule:
+    """The k-th waiting row of every battery that has so many; batteries in columns, the longest queue first.
+
+    So the batteries of a turn are always the first so many columns, and nothing is padded.
+    """
+
+    def __init__(self, battery: Places) -> None:
+        """`battery` says of each waiting row whose it is; rows of one battery stand together, in order."""
+        starts = np.concatenate(([0], np.flatnonzero(np.diff(battery)) + 1)) if len(battery) else np.empty(0, np.intp)
+        queues = np.diff(np.concatenate((starts, [len(battery)])))
+        longest_first = np.argsort(-queues, kind="stable")
+        self.batteries = battery[starts[longest_first]]
+        self.queues = queues[longest_first]
+        turns = int(self.queues[0]) if len(queues) else 0
+        self.abreast = np.searchsorted(-self.queues, -np.arange(turns), side="left")
+        self.offsets = np.concatenate(([0], np.cumsum(self.abreast)))
+        column = np.empty(len(queues), dtype=np.intp)
+        column[longest_first] = np.arange(len(queues))
+        turn = np.arange(len(battery)) - np.repeat(starts, queues)
+        self.slot = self.offsets[turn] + np.repeat(column, queues)  # of each waiting row, turn after turn

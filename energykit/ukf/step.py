@@ -1,0 +1,174 @@
+"""One step of the joint unscented filter, for one battery in plain floats or for many in arrays: the same source.
+
+Unscented transform with alpha = 1, kappa = 0, beta = 2 on the state augmented with process and measurement noise
+(Wan and van der Merwe, "The unscented Kalman filter", 2001): points `mean ± sqrt(L) · column` of the Cholesky factor,
+L = 2n + 1, drawn once a step, weight 1/2L each; the centre weighs 0 in means and 2 in covariances.
+
+Only two things bend: SOC over capacity, and the OCV table over SOC. All other parts of the points lie on straight lines
+through the mean, so their sums are written in closed form, which equals the sums over points up to rounding. Of each
+pair of opposite points stands half the difference (`odd`, in units of sqrt(L)) and how far its middle lies from the
+centre point (`even`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from energykit.ukf.covariance import Value, packed_index
+
+
+@dataclass(frozen=True, slots=True)
+class CellConstants:
+    """What stays the same from row to row; `voltages_at` looks up the OCV at several SOC values at once."""
+
+    states: int
+    rc_ohm: Sequence[Value]
+    process_noise: Sequence[Value]
+    soc_noise_std: Value
+    sensor_variance: Value
+    voltages_at: Callable[[Sequence[Value]], Sequence[Value]]
+
+
+class Row(NamedTuple):
+    """What one row brings: the charge that the cell kept since the previous row (Ah), the factor by which each RC
+    current has decayed, current (A, positive while charging) and measured voltage (V)."""
+
+    charge: Value
+    decays: Sequence[Value]
+    current: Value
+    voltage: Value
+
+
+class Prediction(NamedTuple):
+    """The state before the row's voltage is known, and where its points lie in SOC."""
+
+    mean: list[Value]
+    covariance: list[Value]
+    soc_centre: Value
+    soc_odd: list[Value]
+    soc_even: list[Value]
+    soc_bend: Value
+
+
+class Expectation(NamedTuple):
+    """Mean (V) and variance (V²) of the voltage that the row should show, and its covariance with each state."""
+
+    voltage: Value
+    variance: Value
+    with_state: list[Value]
+
+
+def step(
+    mean: Sequence[Value], covariance: Sequence[Value], upper: Sequence[Value], row: Row, cell: CellConstants
+) -> tuple[list[Value], list[Value], Expectation]:
+    """Mean and covariance after the row, and what was expected of it; `upper` is the factor of `covariance`."""
+    prediction = predict(mean, covariance, upper, row, cell)
+    expected = expect_voltage(prediction, upper, row, cell)
+    innovation = row.voltage - expected.voltage
+    gains = [each / expected.variance for each in expected.with_state]
+    mean_after = [each + gain * innovation for each, gain in zip(prediction.mean, gains, strict=True)]
+    covariance_after, place = prediction.covariance, 0
+    for first, gain in enumerate(gains):
+        for second in expected.with_state[first:]:
+            covariance_after[place] = covariance_after[place] - gain * second
+            place += 1
+    return mean_after, covariance_after, expected
+
+
+def predict(
+    mean: Sequence[Value], covariance: Sequence[Value], upper: Sequence[Value], row: Row, cell: CellConstants
+) -> Prediction:
+    """Move to the row's time: SOC by charge over capacity, RC currents towards the row's current."""
+    states, at = cell.states, packed_index(cell.states)
+    points, capacity_place = 2 * states + 1, states - 2
+    capacity = mean[capacity_place]
+    square = capacity * capacity
+    lags, soc_even, soc_bend, bend_square = [], [], 0.0, 0.0
+    for column in range(capacity_place + 1):  # later columns leave the capacity where it is
+        spread = upper[at[column][capacity_place]]
+        lag = spread * row.charge / (square - points * (spread * spread))  # a larger capacity gains less SOC
+        bend = spread * lag / capacity
+        lags.append(lag)
+        soc_even.append(points * bend)
+        soc_bend = soc_bend + bend
+        bend_square = bend_square + bend * bend
+    soc_odd = [upper[0] - lags[0], *(-lag for lag in lags[1:])]
+
+    moved = list(covariance)
+    moved[0] = soc_bend * soc_bend + points * bend_square
+    for odd in soc_odd:
+        moved[0] = moved[0] + odd * odd
+    for place in range(1, states):
+        for column, lag in enumerate(lags[: place + 1]):
+            moved[place] = moved[place] - upper[at[column][place]] * lag
+    for pair, decay in enumerate(row.decays, start=1):
+        for other in range(states):
+            moved[at[pair][other]] = moved[at[pair][other]] * decay
+        moved[at[pair][pair]] = moved[at[pair][pair]] * decay
+    for place, noise in enumerate(cell.process_noise):
+        moved[at[place][place]] = moved[at[place][place]] + noise
+
+    soc_centre = mean[0] + row.charge / capacity
+    after = list(mean)
+    after[0] = soc_centre + soc_bend
+    for pair, decay in enumerate(row.decays, start=1):
+        after[pair] = mean[pair] * decay + row.current * (1.0 - decay)
+    return Prediction(after, moved, soc_centre, soc_odd, soc_even, soc_bend)
+
+
+def expect_voltage(prediction: Prediction, upper: Sequence[Value], row: Row, cell: CellConstants) -> Expectation:
+    """V = OCV(soc) + current · r0 + Σ i_rc · R + hyst at the same points, and how it varies with the state."""
+    states, at, noise = cell.states, packed_index(cell.states), cell.process_noise
+    points, hysteresis, resistance = 2 * states + 1, states - 3, states - 1
+    volts_per_state = [*enumerate(cell.rc_ohm, start=1), (hysteresis, 1.0), (resistance, row.current)]
+
+    ocv_centre, ocv_odd, even = _ocv_at_points(prediction, cell)
+    odd = []
+    for column in range(states):
+        slope = row.current * upper[at[column][resistance]]
+        if column <= hysteresis:
+            slope = slope + upper[at[column][hysteresis]]
+        for pair in range(max(column, 1), hysteresis):
+            slope = slope + cell.rc_ohm[pair - 1] * row.decays[pair - 1] * upper[at[column][pair]]
+        odd.append(slope + ocv_odd[column] if column < resistance else slope)
+
+    bend = _sum(even) / points
+    voltage = ocv_centre + bend
+    variance = cell.sensor_variance + bend * bend + _sum([each * each for each in even]) / points
+    variance = variance + _sum([each * each for each in odd]) + ocv_odd[-1] * ocv_odd[-1]
+    with_soc = prediction.soc_bend * bend + cell.soc_noise_std * ocv_odd[-1]
+    with_soc = with_soc + _sum([soc * each for soc, each in zip(prediction.soc_even, even, strict=False)]) / points
+    with_soc = with_soc + _sum([soc * each for soc, each in zip(prediction.soc_odd, odd, strict=False)])
+    with_state = [with_soc]
+    for place in range(1, states):
+        shared = _sum([upper[at[column][place]] * odd[column] for column in range(place + 1)])
+        with_state.append(shared * row.decays[place - 1] if place < hysteresis else shared)
+    for place, volts in volts_per_state:
+        voltage = voltage + volts * prediction.mean[place]
+        noise_seen = volts * noise[place]
+        variance = variance + volts * noise_seen
+        with_state[place] = with_state[place] + noise_seen
+    return Expectation(voltage, variance, with_state)
+
+
+def _ocv_at_points(prediction: Prediction, cell: CellConstants) -> tuple[Value, list[Value], list[Value]]:
+    """OCV at the centre; odd and even parts for the columns that move the SOC, and last for its process noise."""
+    reach = math.sqrt(2 * cell.states + 1)
+    soc = [prediction.soc_centre]
+    for soc_odd, soc_even in zip(prediction.soc_odd, prediction.soc_even, strict=True):
+        middle = prediction.soc_centre + soc_even
+        soc += [middle + reach * soc_odd, middle - reach * soc_odd]
+    soc += [soc[0] + reach * cell.soc_noise_std, soc[0] - reach * cell.soc_noise_std]
+    centre, *points = cell.voltages_at(soc)
+    odd = [(above - below) / (2.0 * reach) for above, below in zip(points[::2], points[1::2], strict=True)]
+    even = [0.5 * (above + below) - centre for above, below in zip(points[::2], points[1::2], strict=True)]
+    return centre, odd, even
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    """Left to right, without the 0 that `sum` begins with nor its compensation (Python 3.12 sums floats so)."""
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
