@@ -1,21 +1,35 @@
-"""Batteries: what is known of each, and what is stored of it. The rows themselves lie in one SQL table a battery (tables.py)."""
+"""Batteries: what is known of each, and what is stored of it.
+
+The rows themselves lie in one SQL table a battery (tables.py).
+"""
 
 from __future__ import annotations
 
-from django.db import models
+from typing import Any
+
+from django.db import connection, models
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+
+from datahub import tables
+from datahub.validators import check_battery_name
 
 
 class Battery(models.Model):
     """A cell, module or pack that sends rows. The counters change only in the transaction that stores the rows."""
 
     name = models.CharField(
-        max_length=255, unique=True, help_text="Any text; programs upload to it. It cannot be changed later."
+        max_length=255, unique=True, validators=[check_battery_name],
+        help_text="Any text; programs upload to it. It cannot be changed later."
     )
     description = models.TextField(blank=True)
     metadata = models.JSONField(
-        null=True, blank=True, help_text="A battery-data-toolkit BatteryMetadata document: chemistry, nominal capacity, layout."
+        null=True, blank=True,
+        help_text="A battery-data-toolkit BatteryMetadata document: chemistry, nominal capacity, layout.",
     )
-    is_simulated = models.BooleanField(default=False, help_text="Its rows come from a simulation, and their truth is known.")
+    is_simulated = models.BooleanField(
+        default=False, help_text="Its rows come from a simulation, and their truth is known."
+    )
     created = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(
         null=True, blank=True, help_text="Set when the test has ended, so that silence is no alarm."
@@ -24,19 +38,22 @@ class Battery(models.Model):
     # --- about the stored rows; written by datahub.ingest alone -----------------------------------------------------
     columns = models.JSONField(
         default=dict, editable=False,
-        help_text="Column name to kind (integer, float, boolean, text), in the order of the table; empty: no table yet.",
+        help_text="Column name to kind (integer, float, boolean, text); empty: no table yet.",
     )
     rows = models.BigIntegerField(default=0, editable=False)
     late_rows = models.BigIntegerField(default=0, editable=False, help_text="Rows older than one stored before them.")
     repeated_rows = models.BigIntegerField(default=0, editable=False, help_text="Rows sent again and stored once.")
     refused_rows = models.BigIntegerField(default=0, editable=False)
-    non_finite_values = models.BigIntegerField(default=0, editable=False, help_text="NaN and infinite values, stored as NULL.")
+    non_finite_values = models.BigIntegerField(
+        default=0, editable=False, help_text="NaN and infinite values received; NULL is stored."
+    )
     first_test_time = models.FloatField(null=True, editable=False, help_text="s")
     last_test_time = models.FloatField(null=True, editable=False, help_text="Greatest test_time stored, s.")
     late_from = models.FloatField(null=True, editable=False, help_text="Least test_time of the late rows, s.")
     last_received = models.FloatField(null=True, editable=False, db_index=True, help_text="Unix time, s.")
     interval_seconds = models.FloatField(
-        null=True, editable=False, help_text="Typical wall-clock time between arrivals, s; what 'late' and 'silent' are measured by."
+        null=True, editable=False,
+        help_text="Typical wall-clock time between arrivals, s; what 'late' and 'silent' are measured by.",
     )
 
     class Meta:
@@ -45,6 +62,12 @@ class Battery(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+@receiver(post_delete, sender=Battery)
+def drop_rows(instance: Battery, **_: Any) -> None:
+    """A signal, because the admin deletes through querysets, which call no method of the record."""
+    tables.drop(connection, instance.pk)
 
 
 class Truth(models.Model):
@@ -58,7 +81,48 @@ class Truth(models.Model):
 
     class Meta:
         verbose_name_plural = "truths"
-        indexes = [models.Index(fields=["battery", "test_time"], name="truth_by_time")]
+        constraints = [models.UniqueConstraint(fields=["battery", "test_time"], name="one_truth_a_moment")]
 
     def __str__(self) -> str:
         return f"{self.battery} at {self.test_time} s"
+
+
+def path_of_import(data_import: DataImport, name: str) -> str:
+    """A name of our own: the one it came with may be anything, and is kept in `file_name`."""
+    return str(PurePosixPath("imports", uuid4().hex))
+
+
+class DataImport(models.Model):
+    """A data file whose rows were, or will be, stored by a job."""
+
+    battery = models.ForeignKey(
+        Battery, null=True, blank=True, on_delete=models.CASCADE, related_name="imports",
+        help_text="Empty: the battery that the file's metadata names, or else the file's own name.",
+    )
+    file = models.FileField(upload_to=path_of_import, help_text="HDF5 or Parquet of battery-data-toolkit, CSV or BDF.")
+    file_name = models.CharField(max_length=255, editable=False, help_text="As it was uploaded.")
+    format = models.CharField(max_length=10, blank=True, editable=False, help_text="hdf5, parquet or csv; told by content.")
+    job = models.ForeignKey(
+        Job, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="imports"
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="imports"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    rows_in_file = models.BigIntegerField(null=True, editable=False)
+    rows_read = models.BigIntegerField(default=0, editable=False)
+    rows_stored = models.BigIntegerField(default=0, editable=False)
+    rows_repeated = models.BigIntegerField(default=0, editable=False, help_text="Were stored already.")
+    rows_rejected = models.BigIntegerField(default=0, editable=False)
+    first_rejections = models.JSONField(default=list, editable=False, help_text="The first rows that were refused, and why.")
+    columns = models.JSONField(default=dict, editable=False, help_text="Name in the file to name in the table.")
+    skipped_columns = models.JSONField(default=dict, editable=False, help_text="Columns left out, and why.")
+    error = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "data import"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} into {self.battery or 'a battery it names'}"

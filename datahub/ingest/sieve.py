@@ -1,0 +1,280 @@
+"""Sifts what one battery sent into rows that can be stored and records that cannot. No Django here.
+
+Records with the same keys are turned into columns, because a check of a whole column is one pass in C. Where a column
+is not as expected the batch is halved, and the few records around the odd one are judged value by value, in the order
+sent.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from datahub.ingest import digest
+from datahub.ingest.columns import FLOAT, INTEGER, ColumnValues, coerce, kind_of, slot_of, take_whole
+from datahub.ingest.frames import Columns, Frame, MapWithBadKeys, Unreadable
+from datahub.ingest.layout import TEST_TIME, Layout
+from datahub.ingest.protocol import (
+    BAD_COLUMN_NAME,
+    EMPTY_RECORD,
+    NOT_A_RECORD,
+    TYPE_MISMATCH,
+    RecordRefused,
+    Rejection,
+)
+
+JUDGED_SINGLY = 8  # below this many records, halving further costs more than looking at each
+
+
+@dataclass(slots=True)
+class Submission:
+    """One frame or request for one battery. `received` is Unix time, s; `first_index` its first record's number."""
+
+    frame: Frame
+    received: float
+    first_index: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def refuse(self, index: int, code: str, message: str) -> None:
+        self.rejections.append(Rejection(self.first_index + index, code, message))
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Rows that can be stored, as columns of the table. A list may be the frame's own until `append` copies it."""
+
+    names: tuple[str, ...]
+    columns: list[list[Any]]
+    digests: list[int]
+    received: list[float]
+    is_copy: bool = False
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def append(self, other: Chunk) -> None:
+        if not self.is_copy:  # a commit that fails is tried again from the same frames, so they must stay as they are
+            self.columns = [list(column) for column in self.columns]
+            self.received = list(self.received)
+            self.is_copy = True
+        for column, more in zip(self.columns, other.columns, strict=True):
+            column += more
+        self.digests += other.digests
+        self.received += other.received
+
+
+@dataclass(slots=True)
+class Run:
+    """Records with the same keys, one after the other, as columns. `starts[i]` is where `submissions[i]` begins."""
+
+    names: tuple[Any, ...]
+    columns: list[list[Any]]
+    received: list[float]
+    starts: list[int]
+    submissions: list[tuple[Submission, int]]
+
+    def refuse(self, row: int, code: str, message: str) -> None:
+        place = bisect_right(self.starts, row) - 1
+        submission, first = self.submissions[place]
+        submission.refuse(first + row - self.starts[place], code, message)
+
+
+class Sieve:
+    """Sifts submissions of one battery in the order they came; leaves `chunks`, and rejections with each submission."""
+
+    def __init__(self, layout: Layout, text_bytes: int) -> None:
+        self.layout = layout
+        self.text_bytes = text_bytes
+        self.chunks: list[Chunk] = []
+        self.non_finite = 0
+
+    def sift(self, submissions: Iterable[Submission]) -> None:
+        for run in _runs(submissions):
+            self._sift(run, 0, len(run.received))
+
+    def _sift(self, run: Run, first: int, end: int) -> None:
+        if first == end:
+            return
+        if self._took_whole(run, first, end):
+            return
+        if end - first <= JUDGED_SINGLY:
+            for row in range(first, end):
+                self._judge(run, row)
+            return
+        middle = (first + end) // 2
+        self._sift(run, first, middle)
+        self._sift(run, middle, end)
+
+    # --- all at once -----------------------------------------------------------------------------------------------
+    def _took_whole(self, run: Run, first: int, end: int) -> bool:
+        try:
+            places = self.layout.places(run.names)
+        except RecordRefused:
+            return False
+        rows = end - first
+        names: list[str] = []
+        taken: list[ColumnValues] = []
+        every = rows == len(run.received)
+        for place in places:
+            values = run.columns[place.source]
+            if not every:
+                values = values[first:end]
+            if place.kind is None:
+                if values.count(None) == rows:
+                    continue  # a column begins with its first value
+                return False
+            column = take_whole(values, place.kind, self.text_bytes)
+            if column is None:
+                return False
+            names.append(place.name)
+            taken.append(column)
+        if all(column.has_nulls for column in taken) and not _each_row_has_a_value(taken, rows):
+            return False
+        self.non_finite += sum([column.non_finite for column in taken])
+        self._keep(
+            Chunk(
+                tuple(names),
+                [column.values for column in taken],
+                digest.digests(
+                    names,
+                    [column.format for column in taken],
+                    [column.slots for column in taken],
+                    rows,
+                    any(column.has_nulls for column in taken),
+                ),
+                run.received if every else run.received[first:end],
+            )
+        )
+        return True
+
+    # --- one by one ------------------------------------------------------------------------------------------------
+    def _judge(self, run: Run, row: int) -> None:
+        try:
+            stored, non_finite = self._admitted(run, row)
+        except RecordRefused as refused:
+            run.refuse(row, refused.code, refused.message)
+            return
+        self.non_finite += non_finite
+        slots = [slot_of(value) for value in stored.values()]
+        self._keep(
+            Chunk(
+                tuple(stored),
+                [[value] for value in stored.values()],
+                digest.digests(tuple(stored), [form for _, form in slots], [[slot] for slot, _ in slots], 1),
+                [run.received[row]],
+            )
+        )
+
+    def _admitted(self, run: Run, row: int) -> tuple[dict[str, Any], int]:
+        """What the record stores, NULLs left out, and how many of its values were not finite."""
+        stored: dict[str, Any] = {}
+        added: dict[str, str] = {}
+        widened: list[str] = []
+        sent = non_finite = 0
+        for source, name, known in self.layout.places(run.names):
+            value = run.columns[source][row]
+            if value is None:
+                continue
+            sent += 1
+            try:
+                kind = known or (FLOAT if name == TEST_TIME else kind_of(value))
+                kept = coerce(value, kind, self.text_bytes)
+                if kind == INTEGER and isinstance(kept, float):
+                    self._check_widening(name)
+                    widened.append(name)
+            except RecordRefused as refused:
+                raise RecordRefused(refused.code, f"Column {name!r} {refused.message}") from None
+            if known is None:
+                added[name] = kind
+            if kept is None:
+                non_finite += 1
+            else:
+                stored[name] = kept
+        if not sent:
+            raise RecordRefused(EMPTY_RECORD, "The record holds no value.")
+        if added:
+            self.layout.check_room_for(len(added))
+        if added or widened:
+            self.layout.change(added, widened)
+        return stored, non_finite
+
+    def _check_widening(self, name: str) -> None:
+        waiting = (
+            abs(value) > digest.EXACT_IN_A_DOUBLE
+            for chunk in self.chunks
+            if name in chunk.names
+            for value in chunk.columns[chunk.names.index(name)]
+            if value is not None
+        )
+        if any(waiting) or not self.layout.may_widen(name):
+            raise RecordRefused(
+                TYPE_MISMATCH,
+                "is stored as integer, some beyond what a float holds exactly; send integers or rename the column.",
+            )
+
+    def _keep(self, chunk: Chunk) -> None:
+        last = self.chunks[-1] if self.chunks else None
+        if last is not None and last.names == chunk.names:
+            last.append(chunk)
+        else:
+            self.chunks.append(chunk)
+
+
+def _each_row_has_a_value(columns: list[ColumnValues], rows: int) -> bool:
+    by_row = zip(*[column.values for column in columns], strict=True)
+    return len(columns) > 0 and all(any(value is not None for value in row) for row in by_row)
+
+
+# --- runs of records with the same keys ----------------------------------------------------------------------------
+def _runs(submissions: Iterable[Submission]) -> Iterable[Run]:
+    names: tuple[Any, ...] | None = None
+    rows: list[tuple[Any, ...]] = []
+    received: list[float] = []
+    starts: list[int] = []
+    origins: list[tuple[Submission, int]] = []
+
+    def finished() -> Iterable[Run]:
+        nonlocal rows, received, starts, origins
+        if rows and names is not None:
+            yield Run(names, [list(column) for column in zip(*rows, strict=True)], received, starts, origins)
+        rows, received, starts, origins = [], [], [], []
+
+    for submission in submissions:
+        frame = submission.frame
+        if isinstance(frame, Columns):
+            yield from finished()
+            yield Run(frame.names, frame.columns, [submission.received] * frame.rows, [0], [(submission, 0)])
+            continue
+        if isinstance(frame, Unreadable):
+            for index in range(frame.rows):
+                submission.refuse(index, frame.code, frame.message)
+            continue
+        begun = False
+        for index, record in enumerate(frame):
+            if type(record) is not dict or not record:
+                _refuse_shape(submission, index, record)
+                begun = False
+                continue
+            keys = tuple(record)
+            if keys != names:
+                yield from finished()
+                names = keys
+                begun = False
+            if not begun:
+                starts.append(len(rows))
+                origins.append((submission, index))
+                begun = True
+            rows.append(tuple(record.values()))
+            received.append(submission.received)
+    yield from finished()
+
+
+def _refuse_shape(submission: Submission, index: int, record: Any) -> None:
+    if isinstance(record, MapWithBadKeys):
+        submission.refuse(index, BAD_COLUMN_NAME, "A key of this record is a list or a map; text names a column.")
+    elif isinstance(record, dict):
+        submission.refuse(index, EMPTY_RECORD, "The record holds no value.")
+    else:
+        submission.refuse(index, NOT_A_RECORD, f"A record is a map of columns; this is a {type(record).__name__}.")

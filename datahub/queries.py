@@ -1,0 +1,234 @@
+"""Questions about batteries and their rows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from datahub import tables
+from datahub.errors import NoSuchBattery, NoSuchColumn
+from datahub.models import Battery
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_ROWS_AT_ONCE = 100_000
+RAW_ROWS_OF_A_CHART = 200_000  # above this a chart is made from least and greatest values that the database finds
+
+# Rooms above add a function that tells the ids of the batteries of which they hold an estimator.
+holders_of_estimators: list[Callable[[], set[int]]] = []
+
+
+@dataclass(frozen=True)
+class RowBlock:
+    """Rows in order of arrival. `columns` are float64 with NaN for NULL, text columns arrays of objects with None."""
+
+    ids: np.ndarray
+    late: np.ndarray
+    received: np.ndarray
+    columns: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+# --- batteries -----------------------------------------------------------------------------------------------------
+def battery_named(name: str) -> Battery:
+    """Raises NoSuchBattery, which tells the names that come near."""
+    battery = Battery.objects.filter(name=name).first() if "\0" not in name else None
+    if battery is None:
+        names = Battery.objects.values_list("name", flat=True)[:10_000]
+        raise NoSuchBattery(name, difflib.get_close_matches(name, names, n=3))
+    return battery
+
+
+def column_names(battery: Battery) -> list[str]:
+    """`test_time` first, then the others as the map of kinds has them."""
+    return sorted(battery.columns, key=lambda name: name != tables.TEST_TIME)
+
+
+def stats() -> dict[str, dict[str, Any]]:
+    """What /db/stats answers, in one query of this room and one of each room above."""
+    with_estimator = set().union(*[holders() for holders in holders_of_estimators])
+    batteries = Battery.objects.only("id", "name", "metadata", "rows", "columns").order_by("name")
+    return {
+        battery.name: {
+            "has_metadata": battery.metadata is not None,
+            "has_data": battery.rows > 0,
+            "has_estimator": battery.pk in with_estimator,
+            "data_stats": _data_stats(battery),
+        }
+        for battery in batteries.iterator(chunk_size=2000)
+    }
+
+
+def _data_stats(battery: Battery) -> dict[str, Any] | None:
+    if not battery.columns:
+        return None
+    columns = {name: tables.SQL_TYPES[battery.columns[name]] for name in column_names(battery)}
+    return {"rows": battery.rows, "columns": {**columns, "received": tables.SQL_TYPES["float"]}}
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+def rows_after(battery: Battery, after_id: int, limit: int, columns: Sequence[str] | None = None) -> RowBlock:
+    """Rows that came after the one with id `after_id`. A column the battery does not have is all NaN."""
+    names = column_names(battery) if columns is None else list(columns)
+    return _block(battery, names, after=after_id, limit=limit)
+
+
+def read_window(
+    battery: Battery,
+    *,
+    columns: Sequence[str] | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    after: int = 0,
+    limit: int = MOST_ROWS_AT_ONCE,
+) -> RowBlock:
+    """Rows with `start <= test_time < end` that came after row id `after`, in order of arrival; raises NoSuchColumn."""
+    return _block(battery, _known(battery, columns), start=start, end=end, after=after, limit=limit)
+
+
+def records(
+    battery: Battery,
+    *,
+    columns: Sequence[str] | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    after: int = 0,
+    limit: int = MOST_ROWS_AT_ONCE,
+) -> list[dict[str, Any]]:
+    """The same rows as maps of exact Python values, with `row_id`, `row_late` and `received` before the columns."""
+    names = _known(battery, columns)
+    if not battery.columns:
+        return []
+    rows = tables.select_rows(connection, battery.pk, names, after=after, start=start, end=end, limit=limit)
+    kinds = [battery.columns[name] for name in names]
+    convert = [_exactly[kind] for kind in kinds]
+    keys = ["row_id", "row_late", "received", *names]
+    return [
+        dict(
+            zip(
+                keys,
+                (
+                    row[0], bool(row[1]), row[2],
+                    *[None if value is None else to(value) for to, value in zip(convert, row[3:], strict=True)],
+                ),
+                strict=True,
+            )
+        )
+        for row in rows
+    ]
+
+
+def in_blocks(
+    battery: Battery, *, columns: Sequence[str] | None = None, rows: int = 20_000, **window: Any
+) -> Iterator[RowBlock]:
+    """All rows of a window, block by block, so that a download of any size fits in memory."""
+    after = window.pop("after", 0)
+    while True:
+        block = read_window(battery, columns=columns, after=after, limit=rows, **window)
+        if len(block):
+            yield block
+            after = int(block.ids[-1])
+        if len(block) < rows:
+            return
+
+
+# SQLite gives a boolean back as 0 or 1, and a whole number of a widened column as an integer.
+_exactly: dict[str, Callable[[Any], Any]] = {"integer": int, "float": float, "boolean": bool, "text": str}
+
+
+def _known(battery: Battery, columns: Sequence[str] | None) -> list[str]:
+    if columns is None:
+        return column_names(battery)
+    missing = [name for name in columns if name not in battery.columns]
+    if missing:
+        raise NoSuchColumn(battery.name, missing, column_names(battery))
+    return list(dict.fromkeys(columns))
+
+
+def _block(battery: Battery, names: list[str], **window: Any) -> RowBlock:
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
+    there = [name for name in names if name in battery.columns]
+    rows = tables.select_rows(connection, battery.pk, there, **window) if battery.columns else []
+    ids, late, received, *values = zip(*rows, strict=True) if rows else [()] * (3 + len(there))
+    read = dict(zip(there, values, strict=True))
+    return RowBlock(
+        np.array(ids, dtype=np.int64),
+        np.array(late, dtype=bool),
+        np.array(received, dtype=np.float64),
+        {
+            name: np.array(read[name], dtype=object if battery.columns[name] == "text" else np.float64)
+            if name in read
+            else np.full(len(rows), np.nan)
+            for name in names
+        },
+    )
+
+
+# --- charts --------------------------------------------------------------------------------------------------------
+def downsampled(
+    battery: Battery,
+    columns: Sequence[str],
+    start: float | None = None,
+    end: float | None = None,
+    points: int = 2000,
+) -> dict[str, dict[str, list[float]]]:
+    """`{column: {"test_time": [...], "values": [...]}}`: at most `points` of each number column, the shape kept.
+
+    Each column has its own points (MinMaxLTTB, or least and greatest of each part where rows are very many), so that no
+    peak is lost; NULLs are left out. `start <= test_time < end`. Raises NoSuchColumn, also for a column of text.
+    """
+    names = [name for name in _known(battery, columns) if battery.columns[name] != "text"]
+    if len(names) < len(set(columns)):
+        raise NoSuchColumn(battery.name, sorted(set(columns) - set(names)), names)
+    if not battery.columns:
+        return {}
+    rows, least, greatest = tables.count_in_window(connection, battery.pk, start, end)
+    if rows > RAW_ROWS_OF_A_CHART and least is not None and greatest is not None and greatest > least:
+        return _extremes(battery, names, least, greatest, points)
+    return _thinned(battery, names, start, end, points)
+
+
+def _thinned(
+    battery: Battery, names: list[str], start: float | None, end: float | None, points: int
+) -> dict[str, dict[str, list[float]]]:
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+    from tsdownsample import MinMaxLTTBDownsampler  # noqa: PLC0415  (needs numpy)
+
+    rows = tables.select_by_time(connection, battery.pk, names, start, end)
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(names))
+    thin = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
+    drawn = {}
+    for number, name in enumerate(names, start=1):
+        there = ~np.isnan(table[:, number])
+        times = np.ascontiguousarray(table[there, 0])
+        values = np.ascontiguousarray(table[there, number])
+        if len(times) > points:
+            kept = thin.downsample(times, values, n_out=points)
+            times, values = times[kept], values[kept]
+        drawn[name] = {"test_time": times.tolist(), "values": values.tolist()}
+    return drawn
+
+
+def _extremes(
+    battery: Battery, names: list[str], least: float, greatest: float, points: int
+) -> dict[str, dict[str, list[float]]]:
+    parts = max(1, points // 2)
+    width = (greatest - least) / parts
+    found = tables.select_extremes(connection, battery.pk, names, least, greatest, parts)
+    drawn: dict[str, dict[str, list[float]]] = {name: {"test_time": [], "values": []} for name in names}
+    for part, *extremes in found:
+        begin = least + min(part, parts - 1) * width
+        for number, name in enumerate(names):
+            low, high = extremes[2 * number : 2 * number + 2]
+            if low is not None:
+                drawn[name]["test_time"] += [begin + 0.25 * width, begin + 0.75 * width]
+                drawn[name]["values"] += [float(low), float(high)]
+    return drawn

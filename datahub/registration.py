@@ -1,0 +1,106 @@
+"""The verbs on a battery: make it, describe it, end it, delete it. One code path for seed path, REST and admin."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from access.models import Token
+from datahub import tables
+from datahub.errors import BadBatteryName, NameTaken
+from datahub.metadata import checked_metadata
+from datahub.models import Battery
+from datahub.signals import battery_deleting
+from datahub.validators import why_battery_name_is_refused
+
+
+def battery_for_upload(name: str) -> Battery:
+    """The battery of that name, made now if there is none: the first record of a stream makes its battery."""
+    battery, _ = Battery.objects.get_or_create(name=_checked_name(name))
+    return battery
+
+
+def register_battery(
+    metadata: Any,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    is_simulated: bool | None = None,
+    must_be_new: bool = False,
+) -> Battery:
+    """Makes the battery that a BatteryMetadata document describes, or describes anew the one of its name.
+
+    The name is `name`, or the document's, or a random one. What is None stays as it was. `metadata` None registers a
+    battery of which only the name is known. Raises MetadataRefused, BadBatteryName, NameTaken.
+    """
+    document = None if metadata is None else checked_metadata(metadata)
+    chosen = _checked_name(name or (document or {}).get("name") or str(uuid4()))
+    wishes = {"metadata": document, "description": description, "is_simulated": is_simulated}
+    changes = {field: value for field, value in wishes.items() if value is not None}
+    with transaction.atomic():
+        battery, is_new = Battery.objects.get_or_create(name=chosen, defaults=changes)
+        if must_be_new and not is_new:
+            raise NameTaken(chosen)
+        if changes and not is_new:
+            _change(battery, changes)
+    return battery
+
+
+def update_battery(
+    battery: Battery, *, metadata: Any = None, description: str | None = None, is_simulated: bool | None = None
+) -> Battery:
+    """Changes what is not None. Raises MetadataRefused before anything is changed."""
+    wishes = {
+        "metadata": None if metadata is None else checked_metadata(metadata),
+        "description": description,
+        "is_simulated": is_simulated,
+    }
+    _change(battery, {field: value for field, value in wishes.items() if value is not None})
+    return battery
+
+
+def update_metadata(battery: Battery, metadata: Any) -> Battery:
+    return update_battery(battery, metadata=metadata)
+
+
+def finish(battery: Battery) -> bool:
+    """Its test has ended, so that silence is no alarm. False where it had ended already."""
+    return _set_end(battery, Battery.objects.filter(finished_at=None), timezone.now())
+
+
+def reopen(battery: Battery) -> bool:
+    """Rows are expected again. False where they were."""
+    return _set_end(battery, Battery.objects.exclude(finished_at=None), None)
+
+
+def delete_battery(battery: Battery) -> None:
+    """Deletes the battery with its rows and all that upper rooms keep of it, and revokes its device tokens."""
+    with transaction.atomic():
+        locked = Battery.objects.select_for_update().get(pk=battery.pk)
+        battery_deleting.send(sender=Battery, battery=locked)
+        tables.drop(connection, locked.pk)
+        Token.objects.filter(battery_name=locked.name).delete()
+        locked.delete()
+
+
+def _checked_name(name: str) -> str:
+    if why := why_battery_name_is_refused(name):
+        raise BadBatteryName(why, fields={"name": [why]})
+    return name
+
+
+def _change(battery: Battery, changes: dict[str, Any]) -> None:
+    """Writes these fields alone: the counters beside them belong to the transactions that store rows."""
+    for field, value in changes.items():
+        setattr(battery, field, value)
+    if changes:
+        battery.save(update_fields=list(changes))
+
+
+def _set_end(battery: Battery, among: Any, moment: Any) -> bool:
+    changed = among.filter(pk=battery.pk).update(finished_at=moment)
+    battery.refresh_from_db(fields=["finished_at"])
+    return bool(changed)

@@ -1,0 +1,43 @@
+"""What may be a battery's name, and what a column's."""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+
+BATTERY_NAME_LENGTH = 255
+COLUMN_NAME = re.compile(r"[A-Za-z0-9_]{1,63}", re.ASCII)  # 63 bytes is where PostgreSQL cuts an identifier off
+
+# Names of PostgreSQL's system columns: a table cannot have another of that name, so that no database of ours has.
+SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+
+def is_column_name(name: object) -> bool:
+    """ASCII letters, digits and underscores, 1 to 63 of them.
+
+    >>> [is_column_name(name) for name in ("test_time", "1C_capacity", "a b", "", 7, 'x"; DROP TABLE y')]
+    [True, True, False, False, False, False]
+    """
+    return isinstance(name, str) and COLUMN_NAME.fullmatch(name) is not None and name.lower() not in SYSTEM_COLUMNS
+
+
+def why_battery_name_is_refused(name: str) -> str:
+    """The sentence that tells why no battery can bear this name; empty where one may."""
+    if not name:
+        return "A battery's name cannot be empty."
+    if len(name) > BATTERY_NAME_LENGTH:
+        return f"A battery's name has at most {BATTERY_NAME_LENGTH} characters; this one has {len(name)}."
+    if "\0" in name:
+        return "A battery's name cannot hold the NUL character."
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "A battery's name must be text that UTF-8 can hold."
+    return ""
+
+
+def check_battery_name(name: str) -> None:
+    """The same as a validator of Django's fields."""
+    if why := why_battery_name_is_refused(name):
+        raise ValidationError(why, code="bad_battery_name")
