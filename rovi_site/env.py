@@ -10,17 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
 
-class WrongSetting(SystemExit):
+class CannotStart(SystemExit):
+    """Nothing of the service can run as things are. Nobody catches it: the process ends with the sentence, status 1."""
+
+
+class WrongSetting(CannotStart):
     """A variable of the environment cannot be read: the sentence says which, why, and what it takes."""
 
-    def __init__(self, name: str, value: str, expected: str) -> None:
-        super().__init__(
-            f"{name}={value!r} cannot be used: it takes {expected}. Set it so, or unset it for the default."
-        )
+    def __init__(self, name: str, value: str | None, expected: str) -> None:
+        given = name if value is None else f"{name}={value!r}"
+        super().__init__(f"{given} cannot be used: it takes {expected}. Set it so, or unset it for the default.")
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,15 @@ def text(name: str, default: str, meaning: str) -> str:
     return _read(name, default, meaning, str, "text")
 
 
-def integer(name: str, default: int, meaning: str, at_least: int = 0) -> int:
+def integer(name: str, default: int, meaning: str, at_least: int = 0, at_most: int | None = None) -> int:
     def parse(value: str) -> int:
         number = int(value)
-        if number < at_least:
+        if number < at_least or (at_most is not None and number > at_most):
             raise ValueError
         return number
 
-    return _read(name, default, meaning, parse, f"a whole number of at least {at_least}")
+    bounds = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+    return _read(name, default, meaning, parse, f"a whole number {bounds}")
 
 
 def seconds(name: str, default: float, meaning: str) -> float:
@@ -88,11 +93,23 @@ def words(name: str, default: tuple[str, ...], meaning: str) -> tuple[str, ...]:
     )
 
 
+def url(name: str, meaning: str, schemes: tuple[str, ...], example: str) -> str:
+    """An address of one of `schemes`, or empty. It may hold a password, so the sentence of an error does not repeat it."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or (parts.port or 1) < 1:  # asking for the port is what checks it
+            raise ValueError
+        return value
+
+    return _read(name, "", meaning, parse, example, is_secret=True)
+
+
 def folder(name: str, default: Path, meaning: str) -> Path:
     return _read(name, default, meaning, lambda value: Path(value).expanduser().resolve(), "a path of a folder")
 
 
-def _read(name: str, default: T, meaning: str, parse: Callable[[str], T], expected: str) -> T:
+def _read(name: str, default: T, meaning: str, parse: Callable[[str], T], expected: str, is_secret: bool = False) -> T:
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
     VARIABLES[name] = Variable(name, shown, meaning)
     value = os.environ.get(name, "").strip()
@@ -101,4 +118,4 @@ def _read(name: str, default: T, meaning: str, parse: Callable[[str], T], expect
     try:
         return parse(value)
     except ValueError:
-        raise WrongSetting(name, value, expected) from None
+        raise WrongSetting(name, None if is_secret else value, expected) from None

@@ -5,26 +5,34 @@ The table of variables is docs/settings.md; a test holds it against `env.VARIABL
 
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-
-from rovi_site import env
-from rovi_site.database import settings_from_url
+from rovi_site import database, env, hosts
 from rovi_site.secrets import kept_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- where data live -----------------------------------------------------------------------------------------------
 ROVI_DATA = env.folder("ROVI_DATA", BASE_DIR / "var", "Folder of the database, uploads and secrets.")
-DATABASE_URL = env.text(
-    "DATABASE_URL", "", "sqlite:///path or postgres://user:password@host/name; empty: SQLite in ROVI_DATA."
+DATABASE_URL = env.url(
+    "DATABASE_URL",
+    "sqlite:///path or postgres://user:password@host/name; empty: SQLite in ROVI_DATA.",
+    database.SCHEMES,
+    "sqlite:///path or postgres://user:password@host/name",
 )
-REDIS_URL = env.text("REDIS_URL", "", "redis://host:port/0 as channel layer; empty: none is needed.")
+REDIS_URL = env.url(
+    "REDIS_URL",
+    "redis://host:port/0 as channel layer; empty: none is needed.",
+    ("redis", "rediss", "unix"),
+    "redis://host:port/0",
+)
 
 # --- who may come in -----------------------------------------------------------------------------------------------
 DEBUG = env.switch("ROVI_DEBUG", False, "Django's debug pages. Never where others can reach it.")
 HTTPS = env.switch("ROVI_HTTPS", False, "The service stands behind HTTPS: secure cookies, HSTS, redirects.")
-ALLOWED_HOSTS = list(
-    env.words("ROVI_ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"), "Host names that requests may carry.")
+HOST = env.text("HOST", "127.0.0.1", "Address that the web server listens on.")
+PORT = env.integer("PORT", 8000, "Port that the web server listens on.", at_least=1, at_most=65535)
+ALLOWED_HOSTS = hosts.answered_to(
+    HOST,
+    env.words("ROVI_ALLOWED_HOSTS", (), "Host names that requests may carry; empty: loopback's, and those of HOST."),
 )
 CSRF_TRUSTED_ORIGINS = list(
     env.words("ROVI_TRUSTED_ORIGINS", (), "Origins (https://name) of pages that may post and open sockets.")
@@ -38,8 +46,6 @@ ROVI_ADMIN_PASSWORD = env.text(
 )
 
 # --- how it is served ----------------------------------------------------------------------------------------------
-HOST = env.text("HOST", "127.0.0.1", "Address that the web server listens on.")
-PORT = env.integer("PORT", 8000, "Port that the web server listens on.", at_least=1)
 ROVI_SERVER = env.choice("ROVI_SERVER", "daphne", "The ASGI server: daphne or uvicorn.", ("daphne", "uvicorn"))
 ROVI_DEMO = env.switch("ROVI_DEMO", True, "Stream a simulated fleet of 8 cells beside the server.")
 ROVI_LOG_LEVEL = env.choice(
@@ -141,10 +147,7 @@ TEMPLATES = [
     }
 ]
 
-try:
-    DATABASES = {"default": settings_from_url(DATABASE_URL, ROVI_DATA)}
-except ValueError as wrong:
-    raise ImproperlyConfigured(str(wrong)) from None
+DATABASES = {"default": database.settings_from_url(DATABASE_URL, ROVI_DATA)}
 
 CHANNEL_LAYERS = (
     {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
@@ -160,6 +163,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "rovi_site.pages.errors.csrf_failed"
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

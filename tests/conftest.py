@@ -1,10 +1,14 @@
-"""What tests share: real files where they are, callers of each role, a quick password hash."""
+"""What tests share: real files and services where they are, callers of each role, a quick password hash."""
 
+import os
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from rest_framework.test import APIClient
+
+from tests import services
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
@@ -55,3 +59,36 @@ def client_as(user_with_role):
         return client
 
     return make
+
+
+@pytest.fixture
+def on_postgresql():
+    """For a test of what only PostgreSQL does; mark it `postgres` too, so that the second pass selects it."""
+    if connection.vendor != "postgresql":
+        pytest.skip("about PostgreSQL; `make test` runs it in its second pass where a server answers")
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    if not services.redis_answers():
+        pytest.skip(f"no Redis answers at {services.redis_url()} (set ROVI_TEST_REDIS)")
+    return services.redis_url()
+
+
+@pytest.fixture(scope="session")
+def browser_path():
+    """Where Chromium is; drive it with playwright's `executable_path` and `--no-sandbox`."""
+    path = services.browser_path()
+    if path is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    return path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """In CI a browser test that was skipped is a failure: pages nobody looked at are not tested pages."""
+    report = yield
+    if report.skipped and item.get_closest_marker("browser") and os.environ.get("ROVI_REQUIRE_BROWSER") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and ROVI_REQUIRE_BROWSER=1 wants it run: {report.longrepr}"
+    return report

@@ -1,0 +1,39 @@
+# Everything starts from a bare Python 3.11 or newer: what is needed is installed into .venv (or ROVI_VENV) first.
+
+PYTHON ?= python3
+
+# -I: rovi_site/ must not lie on the import path of its own installer
+WITH = exec $(PYTHON) -I rovi_site/install.py --
+WITH_DEV = exec $(PYTHON) -I rovi_site/install.py --dev --
+
+.PHONY: help run worker test lint lock clean python-is-there
+
+help:
+	@echo "make run     install, migrate, start the web server, a worker and a simulated fleet"
+	@echo "make worker  one more worker on the same database"
+	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers"
+	@echo "make lint    ruff, mypy, import-linter, missing migrations"
+	@echo "make lock    renew requirements.lock and requirements-dev.lock from requirements*.txt"
+	@echo "make clean   remove caches; data and the virtual environment stay"
+
+run: python-is-there
+	@$(WITH) python manage.py serve
+
+worker: python-is-there
+	@$(WITH) python manage.py run_worker
+
+test: python-is-there
+	@$(WITH_DEV) python -m tests
+
+lint: python-is-there
+	@$(WITH_DEV) sh .ci/lint
+
+lock: python-is-there
+	@$(WITH_DEV) sh .ci/lock
+
+clean:
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+python-is-there:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
