@@ -5,26 +5,33 @@ The rows themselves lie in one SQL table a battery (tables.py).
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import uuid4
 
+from django.conf import settings
 from django.db import connection, models
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from datahub import tables
 from datahub.validators import check_battery_name
+from jobs.models import Job
 
 
 class Battery(models.Model):
     """A cell, module or pack that sends rows. The counters change only in the transaction that stores the rows."""
 
     name = models.CharField(
-        max_length=255, unique=True, validators=[check_battery_name],
-        help_text="Any text; programs upload to it. It cannot be changed later."
+        max_length=255,
+        unique=True,
+        validators=[check_battery_name],
+        help_text="Any text; programs upload to it. It cannot be changed later.",
     )
     description = models.TextField(blank=True)
     metadata = models.JSONField(
-        null=True, blank=True,
+        null=True,
+        blank=True,
         help_text="A battery-data-toolkit BatteryMetadata document: chemistry, nominal capacity, layout.",
     )
     is_simulated = models.BooleanField(
@@ -37,7 +44,8 @@ class Battery(models.Model):
 
     # --- about the stored rows; written by datahub.ingest alone -----------------------------------------------------
     columns = models.JSONField(
-        default=dict, editable=False,
+        default=dict,
+        editable=False,
         help_text="Column name to kind (integer, float, boolean, text); empty: no table yet.",
     )
     rows = models.BigIntegerField(default=0, editable=False)
@@ -52,7 +60,8 @@ class Battery(models.Model):
     late_from = models.FloatField(null=True, editable=False, help_text="Least test_time of the late rows, s.")
     last_received = models.FloatField(null=True, editable=False, db_index=True, help_text="Unix time, s.")
     interval_seconds = models.FloatField(
-        null=True, editable=False,
+        null=True,
+        editable=False,
         help_text="Typical wall-clock time between arrivals, s; what 'late' and 'silent' are measured by.",
     )
 
@@ -96,17 +105,28 @@ class DataImport(models.Model):
     """A data file whose rows were, or will be, stored by a job."""
 
     battery = models.ForeignKey(
-        Battery, null=True, blank=True, on_delete=models.CASCADE, related_name="imports",
+        Battery,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="imports",
         help_text="Empty: the battery that the file's metadata names, or else the file's own name.",
     )
     file = models.FileField(upload_to=path_of_import, help_text="HDF5 or Parquet of battery-data-toolkit, CSV or BDF.")
     file_name = models.CharField(max_length=255, editable=False, help_text="As it was uploaded.")
-    format = models.CharField(max_length=10, blank=True, editable=False, help_text="hdf5, parquet or csv; told by content.")
+    format = models.CharField(
+        max_length=10, blank=True, editable=False, help_text="hdf5, parquet or csv; told by content."
+    )
     job = models.ForeignKey(
         Job, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="imports"
     )
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="imports"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="imports",
     )
     created = models.DateTimeField(auto_now_add=True)
 
@@ -115,7 +135,9 @@ class DataImport(models.Model):
     rows_stored = models.BigIntegerField(default=0, editable=False)
     rows_repeated = models.BigIntegerField(default=0, editable=False, help_text="Were stored already.")
     rows_rejected = models.BigIntegerField(default=0, editable=False)
-    first_rejections = models.JSONField(default=list, editable=False, help_text="The first rows that were refused, and why.")
+    first_rejections = models.JSONField(
+        default=list, editable=False, help_text="The first rows that were refused, and why."
+    )
     columns = models.JSONField(default=dict, editable=False, help_text="Name in the file to name in the table.")
     skipped_columns = models.JSONField(default=dict, editable=False, help_text="Columns left out, and why.")
     error = models.TextField(blank=True, editable=False)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from access.models import Token
-from datahub import tables
 from datahub.errors import BadBatteryName, NameTaken
 from datahub.metadata import checked_metadata
 from datahub.models import Battery
@@ -81,9 +80,8 @@ def delete_battery(battery: Battery) -> None:
     with transaction.atomic():
         locked = Battery.objects.select_for_update().get(pk=battery.pk)
         battery_deleting.send(sender=Battery, battery=locked)
-        tables.drop(connection, locked.pk)
         Token.objects.filter(battery_name=locked.name).delete()
-        locked.delete()
+        locked.delete()  # its table of rows goes with it, see datahub.models.drop_rows
 
 
 def _checked_name(name: str) -> str:
