@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from datahub.views import RegisterBattery, Stats, UploadRows
+
+urlpatterns: list[URLPattern] = [
+    path("db/register", RegisterBattery.as_view(), name="db-register"),
+    path("db/upload/<path:name>", UploadRows.as_view(), name="db-upload"),
+    path("db/stats", Stats.as_view(), name="db-stats"),
+]
 api_routes: list[tuple[str, Any, str]] = []

@@ -1,0 +1,106 @@
+"""Bodies of bulk uploads: JSON, msgpack, CSV and Parquet, told apart by content type, become frames."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+
+from datahub.errors import BodyTooLarge, BodyUnreadable
+from datahub.ingest.frames import Columns, Frame, decode, shaped
+from datahub.ingest.protocol import CLOSE_TOO_LARGE, FrameRefused, Limits
+
+
+def body_of(request: HttpRequest) -> bytes:
+    """The body, whatever its content type says; raises BodyTooLarge before it is read into memory."""
+    most = settings.UPLOAD_MAX_BODY_BYTES
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            raise BodyTooLarge(most)
+        return request.body
+    except RequestDataTooBig:
+        raise BodyTooLarge(most) from None
+    except (UnreadablePostError, ValueError):
+        raise BodyUnreadable("The body ended before its announced length.", hint="Send it again.") from None
+
+
+def json_of(request: HttpRequest) -> Any:
+    """The body as JSON; raises BodyUnreadable with the place where it stops being that."""
+    try:
+        return json.loads(body_of(request))
+    except UnicodeDecodeError:
+        raise BodyUnreadable("The body is not UTF-8 text.", hint="Send JSON.") from None
+    except RecursionError:
+        raise BodyUnreadable("The body is nested too deeply.", hint="Send a list of flat records.") from None
+    except ValueError as wrong:
+        raise BodyUnreadable(f"The body is not JSON: {wrong}.", hint="Send JSON.") from None
+
+
+def frame_of(request: HttpRequest, kinds: Mapping[str, str]) -> Frame:
+    """The rows in a body. JSON unless the content type says otherwise; ROVI's own client sends none at all.
+
+    `kinds` are the columns of the battery so far: text in CSV becomes what its column holds.
+    """
+    content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    try:
+        read = _readers.get(content_type)
+        return _of_json(json_of(request)) if read is None else read(body_of(request), kinds)
+    except FrameRefused as refused:
+        if refused.close_code == CLOSE_TOO_LARGE:
+            raise BodyTooLarge(settings.UPLOAD_MAX_BODY_BYTES) from None
+        raise BodyUnreadable(
+            "The body is not one msgpack value.", hint="Send a list of maps, or a map of columns."
+        ) from None
+
+
+def _of_json(value: Any) -> Frame:
+    if not isinstance(value, list | dict):
+        raise BodyUnreadable(
+            f"The body is JSON, but a {type(value).__name__}.", hint="Send a list of records, or a map of columns."
+        )
+    return shaped(value, _limits())
+
+
+def _of_msgpack(body: bytes, kinds: Mapping[str, str]) -> Frame:
+    return decode(body, _limits())
+
+
+def _of_csv(body: bytes, kinds: Mapping[str, str]) -> Frame:
+    from datahub.readers.csv import CsvRows  # noqa: PLC0415  (as Parquet's)
+
+    return _joined(CsvRows(BytesIO(body), kinds))
+
+
+def _of_parquet(body: bytes, kinds: Mapping[str, str]) -> Frame:
+    from datahub.readers.parquet import ParquetRows  # noqa: PLC0415  (pyarrow; a web process boots without it)
+
+    return _joined(ParquetRows(BytesIO(body)))
+
+
+def _joined(rows: Any) -> Frame:
+    columns: dict[str, list[Any]] = {name: [] for name in rows.names.values()}
+    for chunk in rows.chunks():
+        for name, values in chunk.items():
+            columns[name] += values
+    return Columns(tuple(columns), list(columns.values()), len(next(iter(columns.values()), [])))
+
+
+def _limits() -> Limits:
+    """The body's size is the limit here, not a frame's number of rows."""
+    return Limits(frame_bytes=settings.UPLOAD_MAX_BODY_BYTES, rows_a_frame=sys.maxsize)
+
+
+_readers: dict[str, Callable[[bytes, Mapping[str, str]], Frame]] = {
+    "application/msgpack": _of_msgpack,
+    "application/x-msgpack": _of_msgpack,
+    "application/vnd.msgpack": _of_msgpack,
+    "text/csv": _of_csv,
+    "application/vnd.apache.parquet": _of_parquet,
+}

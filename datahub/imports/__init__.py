@@ -1,0 +1,1 @@
+"""Bring in data files: remembered, run as jobs, stored like any other upload."""

@@ -1,0 +1,114 @@
+"""Read an imported file chunk by chunk and store its rows, each chunk in a transaction of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from datahub.errors import MetadataRefused
+from datahub.ingest.storing import StoreResult, store_columns
+from datahub.models import Battery, DataImport
+from datahub.readers import FileOfRows, open_rows
+from datahub.registration import battery_for_upload, update_metadata
+
+SHOWN_REJECTIONS = 100
+
+
+class Progress(Protocol):
+    """What a job's report offers here; both raise when the job was cancelled."""
+
+    def progress(self, fraction: float, message: str = "") -> None: ...
+
+    def log(self, line: str) -> None: ...
+
+
+@dataclass
+class Counts:
+    read: int = 0
+    stored: int = 0
+    repeated: int = 0
+    rejected: int = 0
+
+    def add(self, rows: int, result: StoreResult) -> None:
+        self.read += rows
+        self.stored += result.stored
+        self.repeated += result.repeated
+        self.rejected += len(result.rejected)
+
+    def __str__(self) -> str:
+        return f"{self.stored} rows stored, {self.repeated} were there already, {self.rejected} refused"
+
+
+def run_import(data_import: DataImport, report: Progress) -> Counts:
+    """Stores the file's rows and takes its metadata where the battery has none. Raises FileUnreadable, StoreBusy.
+
+    Rows stored before a failure or a cancellation stay; running it again stores the others.
+    """
+    kinds = data_import.battery.columns if data_import.battery else {}
+    rows = open_rows(Path(data_import.file.path), kinds)
+    try:
+        battery = data_import.battery or _battery_of(rows, data_import.file_name)
+        _remember(
+            data_import,
+            battery=battery,
+            format=rows.format,
+            rows_in_file=rows.rows,
+            columns=rows.names,
+            skipped_columns=rows.skipped,
+            rows_read=0, rows_stored=0, rows_repeated=0, rows_rejected=0, first_rejections=[], error="",
+        )  # fmt: skip
+        report.log(f"{rows.format}, {rows.rows} rows, columns {', '.join(rows.names.values()) or 'none'}.")
+        for name, why in rows.skipped.items():
+            report.log(f"Column {name!r} is left out: it {why}.")
+        _take_metadata(battery, rows, report)
+        return _store(data_import, battery.name, rows, report)
+    finally:
+        rows.close()
+
+
+def _battery_of(rows: FileOfRows, file_name: str) -> Battery:
+    named = (rows.metadata or {}).get("name")
+    if isinstance(named, str) and named:
+        return battery_for_upload(named)
+    return battery_for_upload(file_name.split(".", 1)[0] or file_name)
+
+
+def _take_metadata(battery: Battery, rows: FileOfRows, report: Progress) -> None:
+    if battery.metadata is not None or rows.metadata is None:
+        return
+    try:
+        update_metadata(battery, rows.metadata)
+    except MetadataRefused as refused:
+        report.log(f"The file's metadata was left out. {refused.message}")
+
+
+def _store(data_import: DataImport, battery_name: str, rows: FileOfRows, report: Progress) -> Counts:
+    counts = Counts()
+    shown: list[dict[str, Any]] = []
+    for chunk in rows.chunks():
+        report.progress(counts.read / max(rows.rows, 1), f"{counts.read} of {rows.rows} rows")
+        result = store_columns(battery_name, chunk, partial=True)
+        for rejection in result.rejected[: SHOWN_REJECTIONS - len(shown)]:
+            shown.append({**rejection.as_map(), "index": counts.read + rejection.index})
+        counts.add(len(next(iter(chunk.values()), [])), result)
+        _remember(
+            data_import,
+            rows_read=counts.read,
+            rows_stored=counts.stored,
+            rows_repeated=counts.repeated,
+            rows_rejected=counts.rejected,
+            first_rejections=shown,
+        )
+    report.log(f"{counts}.")
+    return counts
+
+
+def _remember(data_import: DataImport, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(data_import, name, value)
+    data_import.save(update_fields=list(values))
+
+
+def note_failure(data_import: DataImport, why: str) -> None:
+    DataImport.objects.filter(pk=data_import.pk).update(error=why)

@@ -1,0 +1,154 @@
+"""CSV, with any of the usual delimiters and with units in the header; the Battery Data Format's text form among them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, BinaryIO
+
+from datahub.errors import FileUnreadable
+from datahub.readers import CHUNK_ROWS
+from datahub.readers.names import columns_of
+
+DELIMITERS = ",;\t|"
+INTEGER, FLOAT, BOOLEAN, TEXT, EMPTY = "integer", "float", "boolean", "text", "empty"
+BOOLEANS = {"true": True, "false": False}
+LONGEST_FIELD = 1 << 20
+
+
+class CsvRows:
+    """CSV text, read twice: once to learn what each column holds, so that a column does not change its kind half way."""
+
+    format = "csv"
+    metadata = None
+
+    def __init__(self, file: BinaryIO, kinds: Mapping[str, str]) -> None:
+        csv.field_size_limit(LONGEST_FIELD)
+        self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        try:
+            self._delimiter = self._find_delimiter()
+            self._header = self._read_header()
+            self._columns = columns_of(label for label in self._header if label)
+            self.names = {label: column.name for label, column in self._columns.items()}
+            self.skipped = {f"column {i + 1}": "has no name" for i, label in enumerate(self._header) if not label}
+            self._kinds, self.rows = self._learn(kinds)
+        except FileUnreadable:
+            self.close()
+            raise
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[dict[str, list[Any]]]:
+        for block in self._blocks(rows):
+            chunk = {}
+            for label, values in zip(self._header, zip(*block, strict=True), strict=True):
+                if label:
+                    column = self._columns[label]
+                    chunk[column.name] = _converted(values, self._kinds[column.name], column.factor)
+            yield chunk
+
+    def close(self) -> None:
+        self._text.close()
+
+    # --- the text --------------------------------------------------------------------------------------------------
+    def _find_delimiter(self) -> str:
+        first = self._first_line()
+        return max(DELIMITERS, key=first.count)
+
+    def _first_line(self) -> str:
+        self._text.seek(0)
+        try:
+            return self._text.readline(LONGEST_FIELD)
+        except (UnicodeDecodeError, OSError, EOFError) as error:
+            raise FileUnreadable(f"The file is neither HDF5 nor Parquet nor text in UTF-8: {error}.") from None
+
+    def _lines(self) -> Iterator[list[str]]:
+        self._text.seek(0)
+        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
+        try:
+            for cells in reader:
+                if cells:
+                    yield cells
+        except (csv.Error, UnicodeDecodeError, OSError, EOFError) as error:
+            raise FileUnreadable(f"Line {reader.line_num + 1} of the CSV cannot be read: {error}.") from None
+
+    def _read_header(self) -> list[str]:
+        header = [label.strip() for label in next(self._lines(), [])]
+        if not any(header):
+            raise FileUnreadable("The CSV is empty.", hint="Its first line names the columns.")
+        named = [label for label in header if label]
+        twice = sorted({label for label in named if named.count(label) > 1})
+        if twice:
+            raise FileUnreadable(f"The CSV names the column {twice[0]!r} twice.", hint="Rename one of them.")
+        if all(_is_number(label) for label in named):
+            raise FileUnreadable("The CSV begins with numbers.", hint="Its first line must name the columns.")
+        return header
+
+    def _blocks(self, rows: int) -> Iterator[list[list[str]]]:
+        lines = islice(self._lines(), 1, None)
+        width = len(self._header)
+        count = 0
+        while block := list(islice(lines, rows)):
+            for number, cells in enumerate(block, start=count + 1):
+                if len(cells) != width:
+                    raise FileUnreadable(f"Row {number} of the CSV has {len(cells)} cells, its header {width}.")
+            count += len(block)
+            yield block
+
+    # --- kinds -----------------------------------------------------------------------------------------------------
+    def _learn(self, known: Mapping[str, str]) -> tuple[dict[str, str], int]:
+        kinds = {
+            column.name: TEXT if known.get(column.name) == TEXT else EMPTY for column in self._columns.values()
+        }
+        count = 0
+        for block in self._blocks(CHUNK_ROWS):
+            count += len(block)
+            for label, values in zip(self._header, zip(*block, strict=True), strict=True):
+                if label:
+                    name = self._columns[label].name
+                    kinds[name] = _kind_of(values, kinds[name])
+        return kinds, count
+
+
+def _kind_of(values: tuple[str, ...], so_far: str) -> str:
+    """The narrowest kind that holds these and what came before."""
+    if so_far == TEXT:
+        return TEXT
+    filled = [value for value in values if value.strip()]
+    if not filled:
+        return so_far
+    for kind in (BOOLEAN, INTEGER, FLOAT):
+        try:
+            _converted(tuple(filled), kind, 1.0)
+        except (ValueError, KeyError):
+            continue
+        if so_far in (EMPTY, kind):
+            return kind
+        return FLOAT if {so_far, kind} == {INTEGER, FLOAT} else TEXT
+    return TEXT
+
+
+def _converted(values: tuple[str, ...], kind: str, factor: float) -> list[Any]:
+    if kind == TEXT:
+        return [value or None for value in values]
+    if kind == EMPTY:
+        return [None] * len(values)
+    if any("_" in value for value in values):
+        raise ValueError("Python reads 1_000 as a number; nobody else does.")
+    if kind == BOOLEAN:
+        return [BOOLEANS[value.strip().lower()] if value.strip() else None for value in values]
+    if kind == INTEGER and factor == 1.0:
+        return [int(value) if value.strip() else None for value in values]
+    if kind == INTEGER:
+        return [int(value) * factor if value.strip() else None for value in values]
+    if factor != 1.0:
+        return [float(value) * factor if value.strip() else None for value in values]
+    return [float(value) if value.strip() else None for value in values]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

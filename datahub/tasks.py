@@ -1,0 +1,23 @@
+"""Jobs of this room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from access.errors import Refused
+from datahub.imports.requesting import KIND
+from datahub.imports.running import note_failure, run_import
+from datahub.models import DataImport
+from jobs.registry import job
+from jobs.running.report import Report
+
+
+@job(KIND, title="Import a data file")
+def import_file(report: Report, import_id: int) -> dict[str, Any]:
+    data_import = DataImport.objects.select_related("battery").get(pk=import_id)
+    try:
+        counts = run_import(data_import, report)
+    except Refused as refused:
+        note_failure(data_import, refused.message)
+        raise
+    return {"battery": str(data_import.battery), **vars(counts)}
