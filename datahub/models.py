@@ -5,6 +5,7 @@ The rows themselves lie in one SQL table a battery (tables.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -71,6 +72,15 @@ class Battery(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Writes what describes the battery. The counters of a record that was read a while ago are old by now."""
+        if update_fields is None and not self._state.adding:
+            update_fields = DESCRIBED_BY
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+
+DESCRIBED_BY = ("name", "description", "metadata", "is_simulated", "finished_at")
 
 
 @receiver(post_delete, sender=Battery)

@@ -13,16 +13,19 @@ from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
 import datahub.routing  # noqa: E402
 import rovi_site.routing  # noqa: E402
+from rovi_site.daphne_sockets import DaphneSockets  # noqa: E402
 
 # Callers are judged by each consumer (access.authentication.caller_of_socket): it knows headers, tokens and origins.
 # The middlewares only tell it whose cookie came along.
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": CookieMiddleware(
-            SessionMiddleware(
-                AuthMiddleware(
-                    URLRouter([*datahub.routing.websocket_urlpatterns, *rovi_site.routing.websocket_urlpatterns])
+        "websocket": DaphneSockets(
+            CookieMiddleware(
+                SessionMiddleware(
+                    AuthMiddleware(
+                        URLRouter([*datahub.routing.websocket_urlpatterns, *rovi_site.routing.websocket_urlpatterns])
+                    )
                 )
             )
         ),

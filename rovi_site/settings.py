@@ -69,6 +69,9 @@ UPLOAD_BUFFER_ROWS = env.integer(
 )
 UPLOAD_COMMIT_ROWS = env.integer("ROVI_COMMIT_ROWS", 20_000, "Most rows in one group commit.", at_least=1)
 UPLOAD_COMMIT_SECONDS = env.seconds("ROVI_COMMIT_SECONDS", 0.005, "How long a commit gathers rows when few arrive.")
+UPLOAD_STALLED_SECONDS = env.seconds(
+    "ROVI_STALLED_SECONDS", 30.0, "How long acknowledgements may lie unread before their socket is closed."
+)
 SCRIPT_MAX_BYTES = env.integer("ROVI_MAX_SCRIPT_BYTES", 2**20, "Largest uploaded script.", at_least=1024)
 SUPPORT_FILE_MAX_BYTES = env.integer("ROVI_MAX_SUPPORT_FILE_BYTES", 256 * 2**20, "Largest support file.", at_least=1024)
 

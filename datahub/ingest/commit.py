@@ -29,6 +29,7 @@ class Committed:
 
     stored: int = 0
     repeated: int = 0
+    battery_id: int | None = None  # None: there is no such battery, as nothing sent could be stored
     position: int = 0
     last_test_time: float | None = None
 
@@ -48,25 +49,37 @@ def commit_group(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committ
     Raises django.db.DatabaseError; then nothing is stored, and the same group may be given again.
     """
     limits = limits_from_settings()
-    for submissions in group.values():
-        for submission in submissions:
-            submission.rejections.clear()
     with transaction.atomic():
         batteries = _locked(list(group))
         results = {}
         counted = []
         for name, submissions in group.items():
             battery = batteries.get(name)
-            if battery is None and _holds_a_row(submissions, limits):
+            wanted = _without_orphans(submissions, battery)
+            if battery is None and _holds_a_row(wanted, limits):
                 battery = _created(name)
             if battery is None:
                 results[name] = Committed()
                 continue
-            results[name] = _store(battery, submissions, limits)
-            if submissions:
+            before = _counters(battery)
+            results[name] = _store(battery, wanted, limits)
+            if _counters(battery) != before:
                 counted.append(battery)
-        tables.update_counters(connection, [_counters(battery) for battery in counted])
+        if counted:
+            tables.update_counters(connection, [_counters(battery) for battery in counted])
     return results
+
+
+def _without_orphans(submissions: Sequence[Submission], battery: Battery | None) -> list[Submission]:
+    """Those that were not meant for a battery deleted since; all of them without rejections of an earlier try."""
+    wanted = []
+    for submission in submissions:
+        submission.rejections.clear()
+        known = submission.battery_id
+        submission.is_orphan = known is not None and (battery is None or battery.pk != known)
+        if not submission.is_orphan:
+            wanted.append(submission)
+    return wanted
 
 
 # --- batteries -----------------------------------------------------------------------------------------------------
@@ -111,7 +124,7 @@ def _store(battery: Battery, submissions: Sequence[Submission], limits: Limits) 
     sieve = Sieve(layout, limits.text_bytes)
     sieve.sift(submissions)
     _shape_table(battery, layout, is_new)
-    result = Committed()
+    result = Committed(battery_id=battery.pk)
     for chunk in sieve.chunks:
         stored = _insert(battery, chunk)
         result.stored += stored

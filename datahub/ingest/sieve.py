@@ -36,6 +36,8 @@ class Submission:
     received: float
     first_index: int = 0
     rejections: list[Rejection] = field(default_factory=list)
+    battery_id: int | None = None  # the battery its sender began with; None while it is not known
+    is_orphan: bool = False  # that battery was deleted since: the rows are not stored
 
     def refuse(self, index: int, code: str, message: str) -> None:
         self.rejections.append(Rejection(self.first_index + index, code, message))

@@ -1,0 +1,177 @@
+"""What lies between sockets and the writer: who has sent how much that is not yet committed. No Django here.
+
+All of this but `Arrivals` belongs to the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from datahub.ingest.frames import Frame
+from datahub.ingest.protocol import Rejection
+from datahub.ingest.sieve import Submission
+
+BYTES_A_ROW = 512  # a frame weighs as many rows as it has, or one for each 512 bytes, so that wide rows weigh more
+REJECTIONS_HELD = 10_000  # not yet read by their sender; past that no more frames are received from it
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A frame on its way through the writer."""
+
+    stream: Stream
+    submission: Submission
+    rows: int
+    weight: int
+
+
+@dataclass(eq=False)
+class Stream:
+    """One socket's account: records are numbered from 0 as they come, `handled` of them are stored or refused."""
+
+    battery_name: str
+    loop: asyncio.AbstractEventLoop
+    wants_answers: bool
+    battery_id: int | None = None  # known after the first commit; another id later means the battery was deleted
+    position: int = 0  # rows of the battery before this socket, told in the hello
+    last_test_time: float | None = None
+    sent: int = 0
+    handled: int = 0
+    frames: int = 0  # handled, as `handled` counts records
+    frames_told: int = 0
+    in_flight: int = 0  # weight
+    rejections: list[Rejection] = field(default_factory=list)
+    is_orphan: bool = False
+    is_ending: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def is_settled(self) -> bool:
+        """Whether all it sent is committed or refused."""
+        return not self.in_flight
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        # Several may wait on one event, because each looks at its own condition before it clears and waits.
+        while not condition():
+            self.changed.clear()
+            await self.changed.wait()
+
+    def end(self) -> None:
+        """No more frames will come; what is answered when all are settled is the last answer."""
+        self.is_ending = True
+        self.changed.set()
+
+    def is_over(self) -> bool:
+        return self.is_ending and self.is_settled() and not self.has_news()
+
+    def has_news(self) -> bool:
+        return self.frames != self.frames_told
+
+    def take_news(self) -> list[Rejection]:
+        """The rejections since the last answer; the answer that tells them also tells `handled`."""
+        self.frames_told = self.frames
+        taken, self.rejections = self.rejections, []
+        if len(taken) >= REJECTIONS_HELD:
+            self.changed.set()  # there is room again
+        return taken
+
+    def take(self, item: Item, battery_id: int | None, position: int, last_test_time: float | None) -> None:
+        """Notes what became of a frame."""
+        self.in_flight -= item.weight
+        self.handled += item.rows
+        self.frames += 1
+        self.is_orphan = self.is_orphan or item.submission.is_orphan
+        if battery_id is not None:
+            self.battery_id = battery_id
+        self.position, self.last_test_time = position, last_test_time
+        if self.wants_answers:
+            self.rejections += item.submission.rejections
+        self.changed.set()
+
+
+class Buffer:
+    """All frames received and not yet committed. A stream that has no room stops receiving until `room` returns.
+
+    A stream alone may hold `most_a_stream` so that one which floods does not make the others wait behind it.
+    """
+
+    def __init__(self, most: int, most_a_stream: int) -> None:
+        self.most = most
+        self.most_a_stream = most_a_stream
+        self.held = 0
+        self.arrivals = Arrivals()
+        self._waiting: set[Stream] = set()
+
+    def put(self, stream: Stream, frame: Frame, frame_bytes: int, received: float) -> None:
+        rows = len(frame)
+        weight = max(rows, 1 + frame_bytes // BYTES_A_ROW)
+        submission = Submission(frame, received, stream.sent, battery_id=stream.battery_id)
+        stream.sent += rows
+        stream.in_flight += weight
+        self.held += weight
+        self.arrivals.put(Item(stream, submission, rows, weight))
+
+    def has_room(self, stream: Stream) -> bool:
+        return (
+            stream.in_flight < self.most_a_stream
+            and self.held < self.most
+            and len(stream.rejections) < REJECTIONS_HELD
+        )
+
+    async def room(self, stream: Stream) -> None:
+        self._waiting.add(stream)
+        try:
+            await stream.until(lambda: self.has_room(stream))
+        finally:
+            self._waiting.discard(stream)
+
+    def release(self, weight: int) -> None:
+        was_full = self.held >= self.most
+        self.held -= weight
+        if was_full and self.held < self.most:
+            for stream in self._waiting:
+                stream.changed.set()
+
+
+class Arrivals:
+    """The queue into the writer's thread. `put` costs a deque's append as long as the writer has work."""
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque()
+        self._news = threading.Event()
+        self._is_waited_for = False
+
+    def put(self, item: Item) -> None:
+        self._items.append(item)
+        if self._is_waited_for:
+            self._news.set()
+
+    def wake(self) -> None:
+        self._news.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until something lies here, at most so long; whether something does."""
+        self._is_waited_for = True
+        if not self._items:  # looked at after the flag was set: an item that came before is seen, one after wakes
+            self._news.wait(seconds)
+        self._is_waited_for = False
+        self._news.clear()
+        return bool(self._items)
+
+    def take(self, most_rows: int) -> list[Item]:
+        items: list[Item] = []
+        rows = 0
+        while rows < most_rows:
+            try:
+                item = self._items.popleft()
+            except IndexError:
+                break
+            items.append(item)
+            rows += item.rows
+        return items
+
+    def __len__(self) -> int:
+        return len(self._items)

@@ -1,0 +1,88 @@
+"""When a commit fails for a reason that waiting does not cure: finds the records that the database refuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from django.db import InterfaceError, OperationalError
+
+from datahub.ingest.commit import Committed
+from datahub.ingest.frames import Columns, Frame, Unreadable
+from datahub.ingest.protocol import NOT_STORED
+from datahub.ingest.sieve import Submission
+
+logger = logging.getLogger(__name__)
+
+Commit = Callable[[Mapping[str, Sequence[Submission]]], dict[str, Committed]]
+
+# SQLSTATE classes of what passes: connection lost, transaction rolled back (deadlock), resources, operator, system.
+PASSING_SQLSTATES = ("08", "40", "53", "55", "57", "58")
+# Results of SQLite that pass: PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+PASSING_SQLITE = frozenset({3, 5, 6, 8, 10, 13, 14})
+
+
+def passes_by_itself(error: Exception) -> bool:
+    """Whether the same commit may succeed later: the database is locked, full, restarting or away."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    cause = error.__cause__
+    if code := getattr(cause, "sqlite_errorcode", None):
+        return code & 0xFF in PASSING_SQLITE
+    sqlstate = getattr(cause, "sqlstate", None)
+    return sqlstate is None or sqlstate.startswith(PASSING_SQLSTATES)
+
+
+def commit_singly(group: Mapping[str, Sequence[Submission]], commit: Commit) -> dict[str, Committed]:
+    """Each battery in a transaction of its own, so that one that fails does not stop the others."""
+    return {name: _commit_what_can_be(name, list(submissions), commit) for name, submissions in group.items()}
+
+
+def _commit_what_can_be(name: str, submissions: list[Submission], commit: Commit) -> Committed:
+    """Halves what fails until single records remain; those are refused."""
+    try:
+        return commit({name: submissions})[name]
+    except Exception as error:  # noqa: BLE001  (one battery's records must not end the thread that serves them all)
+        if len(submissions) == 1:
+            return _commit_halves(name, submissions[0], error, commit)
+        middle = len(submissions) // 2
+        first = _commit_what_can_be(name, submissions[:middle], commit)
+        return _added(first, _commit_what_can_be(name, submissions[middle:], commit))
+
+
+def _commit_halves(name: str, submission: Submission, error: Exception, commit: Commit) -> Committed:
+    rows = len(submission.frame)
+    if rows <= 1:
+        logger.error("A record of battery %r cannot be stored.", name, exc_info=error)
+        submission.rejections.clear()
+        if rows:
+            submission.refuse(0, NOT_STORED, "The database cannot hold this record; the server's log tells why.")
+        return Committed()
+    parts = [_part(submission, 0, rows // 2), _part(submission, rows // 2, rows)]
+    results = [_commit_what_can_be(name, [part], commit) for part in parts]
+    submission.rejections[:] = parts[0].rejections + parts[1].rejections
+    submission.is_orphan = parts[0].is_orphan or parts[1].is_orphan
+    return _added(*results)
+
+
+def _part(submission: Submission, first: int, end: int) -> Submission:
+    frame = submission.frame
+    some: Frame
+    if isinstance(frame, Columns):
+        some = Columns(frame.names, [column[first:end] for column in frame.columns], end - first)
+    elif isinstance(frame, Unreadable):
+        some = Unreadable(end - first, frame.code, frame.message)
+    else:
+        some = frame[first:end]
+    return Submission(some, submission.received, submission.first_index + first, battery_id=submission.battery_id)
+
+
+def _added(first: Committed, second: Committed) -> Committed:
+    last = second if second.battery_id is not None else first
+    return Committed(
+        first.stored + second.stored,
+        first.repeated + second.repeated,
+        last.battery_id,
+        last.position,
+        last.last_test_time,
+    )

@@ -1,0 +1,119 @@
+"""The one thread of a web process that commits what all its sockets receive, in groups over all batteries."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from datahub.ingest.buffer import Buffer, Item
+from datahub.ingest.commit import Committed, commit_group
+from datahub.ingest.isolation import commit_singly, passes_by_itself
+from datahub.ingest.sieve import Submission
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 2.0
+SECONDS_TO_FINISH = 30.0  # at the end of the process
+
+
+class Writer:
+    """Takes what lies in `buffer`, commits it, tells the sockets. Nothing is told before its commit.
+
+    A lone frame is committed at once. While one commit runs the next group gathers by itself, so a group is as large as
+    the load asks for.
+    """
+
+    def __init__(self, buffer: Buffer, most_rows: int, gather_seconds: float) -> None:
+        self.buffer = buffer
+        self.most_rows = most_rows
+        self.gather_seconds = gather_seconds
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="row-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        atexit.register(self.finish)
+
+    def finish(self, seconds: float = SECONDS_TO_FINISH) -> None:
+        """Commits what was received, then ends the thread."""
+        self._ending.set()
+        self.buffer.arrivals.wake()
+        self._thread.join(seconds)
+
+    # --- the thread ------------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        arrivals = self.buffer.arrivals
+        try:
+            while True:
+                if not arrivals.wait() and self._ending.is_set():
+                    return
+                while len(arrivals):
+                    self._commit(arrivals.take(self.most_rows))
+        finally:
+            connection.close()
+
+    def _commit(self, items: list[Item]) -> None:
+        group: dict[str, list[Submission]] = {}
+        for item in items:
+            group.setdefault(item.stream.battery_name, []).append(item.submission)
+        committed = self._committed(group)
+        by_loop: dict[asyncio.AbstractEventLoop, list[Item]] = {}
+        for item in items:
+            by_loop.setdefault(item.stream.loop, []).append(item)
+        for loop, some in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(self._tell, some, committed)
+            except RuntimeError:  # the loop is closed: the process is ending and nobody is left to tell
+                logger.info("%d frames were committed after the last socket closed.", len(some))
+
+    def _committed(self, group: Mapping[str, Sequence[Submission]]) -> dict[str, Committed]:
+        try:
+            return _commit_patiently(group)
+        except Exception:  # whatever failed, this thread serves all sockets and must go on
+            logger.warning("A group commit failed; its batteries are committed one by one.", exc_info=True)
+            return commit_singly(group, _commit_patiently)
+
+    # --- the event loop --------------------------------------------------------------------------------------------
+    def _tell(self, items: list[Item], committed: dict[str, Committed]) -> None:
+        for item in items:
+            self.buffer.release(item.weight)
+            result = committed[item.stream.battery_name]
+            item.stream.take(item, result.battery_id, result.position, result.last_test_time)
+
+
+def _commit_patiently(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committed]:
+    """Waits as long as the database cannot be written: senders wait too, and nothing received is lost."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return commit_group(group)
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()  # a connection that broke would fail for ever
+            if not passes_by_itself(error):
+                raise
+            logger.warning("Rows wait, the database cannot be written now: %s", error)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+_writer: Writer | None = None
+_making = threading.Lock()
+
+
+def running_writer() -> Writer:
+    """The writer of this process; its thread starts with the first socket."""
+    global _writer
+    with _making:
+        if _writer is None:
+            buffer = Buffer(settings.UPLOAD_BUFFER_ROWS, settings.UPLOAD_COMMIT_ROWS)
+            _writer = Writer(buffer, settings.UPLOAD_COMMIT_ROWS, settings.UPLOAD_COMMIT_SECONDS)
+            _writer.start()
+        return _writer

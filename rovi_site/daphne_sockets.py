@@ -1,0 +1,87 @@
+"""What Daphne's sockets lack, given to them as extensions of the ASGI scope.
+
+Daphne's queue of received frames is unbounded, its `send` never waits, and it answers every refused socket with 403.
+Its `send` carries the WebSocket protocol and so the transport, which can do all three.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+UNSENT_BYTES = 64 * 1024  # what may wait in the transport before a sender waits; asyncio's own mark
+LOOK_SECONDS = 0.02
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class DaphneFlow:
+    """The extension `rovi.flow`: stop and go on reading, wait until what was sent has left."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+
+    def pause(self) -> None:
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        if self.transport.connected and not self.transport.disconnecting:
+            self.transport.resumeProducing()
+
+    async def drained(self) -> None:
+        while self.transport.connected and self._unsent() > UNSENT_BYTES:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _unsent(self) -> int:
+        # Twisted tells producers of this only, and the HTTP channel is registered as the transport's producer.
+        unsent: int = len(self.transport.dataBuffer) - self.transport.offset + self.transport._tempDataLen
+        return unsent
+
+
+class DaphneSockets:
+    """Middleware for sockets; passes other servers' through as they are."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        protocol = _daphne_protocol(send)
+        if protocol is not None:
+            extensions = {"rovi.flow": DaphneFlow(protocol.transport), "websocket.http.response": {}}
+            scope = {**scope, "extensions": {**scope.get("extensions", {}), **extensions}}
+            send = _with_http_answers(protocol, send)
+        await self.application(scope, receive, send)
+
+
+def _daphne_protocol(send: Send) -> Any | None:
+    if isinstance(send, functools.partial) and send.args:
+        protocol = send.args[0]
+        if hasattr(protocol, "handshake_deferred") and hasattr(protocol.transport, "dataBuffer"):
+            return protocol
+    return None
+
+
+def _with_http_answers(protocol: Any, send: Send) -> Send:
+    """`websocket.http.response.*`, of which Daphne can give the status and, as its phrase, a line of text."""
+    from autobahn.websocket.types import ConnectionDeny  # noqa: PLC0415  (only where Daphne serves)
+
+    status = 403
+
+    async def answering(message: dict[str, Any]) -> None:
+        nonlocal status
+        if message["type"] == "websocket.http.response.start":
+            status = message["status"]
+        elif message["type"] == "websocket.http.response.body":
+            handshake = protocol.handshake_deferred
+            del protocol.handshake_deferred  # as Daphne does when it rejects: it tells a handshake that still lasts
+            handshake.errback(ConnectionDeny(status, HTTP_PHRASES.get(status, "Refused")))  # type: ignore[no-untyped-call]
+            protocol.server.protocol_disconnected(protocol)
+        else:
+            await send(message)
+
+    return answering
+
+
+HTTP_PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
