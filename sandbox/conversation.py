@@ -30,6 +30,7 @@ class Conversation:
         self.dropped = 0  # bytes before that
         self._channel = channel
         self._log = log
+        self._log_has_ended = False
         self._most_answer_bytes = most_answer_bytes
         self._most_log_bytes = most_log_bytes
         self._waiting = select.poll()
@@ -86,13 +87,15 @@ class Conversation:
             raise Ended from None
 
     def _read_log(self) -> bool:
+        if self._log_has_ended:
+            return False
         try:
             data = os.read(self._log, _CHUNK_BYTES)
         except BlockingIOError:
             return False
         if not data:  # the script has closed its standard streams
+            self._log_has_ended = True
             self._waiting.unregister(self._log)
-            self._log_is_closed()
             return False
         self.printed += data
         surplus = len(self.printed) - self._most_log_bytes
@@ -100,10 +103,6 @@ class Conversation:
             del self.printed[:surplus]
             self.dropped += surplus
         return True
-
-    def _log_is_closed(self) -> None:
-        os.close(self._log)
-        self._log = os.open(os.devnull, os.O_RDONLY)
 
 
 class _Incoming:

@@ -23,7 +23,7 @@ from sandbox.errors import (
     WallsMissing,
 )
 from sandbox.folders import FolderTooBig, check_folder, remove_folder
-from sandbox.limits import Limits
+from sandbox.limits import STATUS_OUT_OF_MEMORY, Limits
 from sandbox.messages import HEAD, NotPlainData, pack, unpack
 
 if TYPE_CHECKING:
@@ -198,6 +198,8 @@ def _reason_in_words(how: Mapping[str, Any] | None, limits: Limits) -> str:
         return "the process that it was forked from has died"
     status = int(how["status"])
     if not os.WIFSIGNALED(status):
+        if os.WEXITSTATUS(status) == STATUS_OUT_OF_MEMORY:
+            return "its memory was used up"
         return f"it ended itself with exit status {os.waitstatus_to_exitcode(status)}"
     number = os.WTERMSIG(status)
     if number == signal.SIGKILL and how["cpu_seconds"] >= limits.cpu_seconds - 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+STATUS_OUT_OF_MEMORY = 71  # exit status of a guest that had no memory left to tell of it
+
 
 @dataclass(frozen=True)
 class Limits:

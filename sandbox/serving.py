@@ -8,10 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sandbox.doors import close_doors
 from sandbox.limits import Limits
@@ -20,8 +23,8 @@ from sandbox.scripts import script_line, script_traceback
 
 Verbs = Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
 
-# Made while there is still memory, for when there is none left to say so.
-_OUT_OF_MEMORY = {"kind": "MemoryError", "message": "the script's memory is used up", "traceback": "", "line": None}
+_RESERVE_BYTES = 4 * 2**20
+_reserve: list[bytes] = []  # given up when memory has run out, so that there is some left to say so with
 
 
 def live(channel: int, log: int, order: Mapping[str, Any]) -> None:
@@ -33,6 +36,7 @@ def live(channel: int, log: int, order: Mapping[str, Any]) -> None:
     try:
         guest = importlib.import_module(order["guest"])  # ours: imported while its files can be read
         verbs: Verbs = guest.verbs
+        _forget_the_zygote()
         folder = Path(order["folder"])
         closed = close_doors(folder, limits, order["uid"])
         sys.path.insert(0, str(folder))
@@ -45,6 +49,8 @@ def live(channel: int, log: int, order: Mapping[str, Any]) -> None:
     if missing:
         return
     while (request := _receive(channel)) is not None:
+        if not _reserve:
+            _reserve.append(bytes(_RESERVE_BYTES))
         _send(channel, _answer(verbs, request, limits.answer_bytes))
 
 
@@ -58,6 +64,8 @@ def _answer(verbs: Verbs, request: bytearray, most_bytes: int) -> bytes:
     except NotPlainData as wrong:
         return pack({"call": asked["call"], "not_plain": str(wrong)})
     except BaseException as error:  # noqa: BLE001  (a stranger's script may raise anything, SystemExit too)
+        if isinstance(error, MemoryError):
+            _reserve.clear()
         return pack({"call": asked["call"], "error": _described(error)})
     finally:
         _flush()
@@ -70,14 +78,12 @@ def _described(error: BaseException) -> dict[str, Any]:
     line = None
     try:
         line = script_line(error)
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError | RecursionError):
             traceback.clear_frames(error.__traceback__)  # its variables are what fills the memory
         return {
             "kind": type(error).__name__, "message": str(error)[:4_000],
             "traceback": script_traceback(error), "line": line,
         }
-    except MemoryError:
-        return {**_OUT_OF_MEMORY, "line": line}
     except BaseException as worse:  # noqa: BLE001  (an exception may bite when it is looked at)
         return {
             "kind": type(error).__name__, "message": f"(its message cannot be shown: {type(worse).__name__})",
@@ -115,6 +121,13 @@ def _redirect_standard_streams(log: int) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  (for the life of the process)
     sys.stdout = open(1, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115
+
+
+def _forget_the_zygote() -> None:
+    """What a fork would else share with its siblings: random numbers, a temporary folder, and files of bytecode."""
+    np.random.seed()
+    tempfile.tempdir = None
+    sys.dont_write_bytecode = True
 
 
 def _flush() -> None:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.doors import can_become, unprivileged_uids
+from sandbox.limits import STATUS_OUT_OF_MEMORY
 from sandbox.serving import live
 
 MOST_ORDER_BYTES = 1 << 16
@@ -65,6 +66,8 @@ class Nursery:
                 os.setsid()
                 if os.getppid() == zygote:
                     live(channel, log, order)
+            except MemoryError:
+                os._exit(STATUS_OUT_OF_MEMORY)
             finally:
                 os._exit(0)
         os.close(channel)

@@ -19,7 +19,7 @@ def _echo(arguments):
 
 
 def _as_it_is(arguments):
-    return getattr(_kept["module"], "run")()
+    return _kept["module"].run()
 
 
 verbs = {"load": _load, "run": _run, "echo": _echo, "as_it_is": _as_it_is}
