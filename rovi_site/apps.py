@@ -6,6 +6,7 @@ class RoviSiteConfig(AppConfig):
     verbose_name = "ROVI"
 
     def ready(self) -> None:
-        from rovi_site import wiring  # noqa: PLC0415  (rooms are met only once all of them are loaded)
+        from rovi_site import checks, wiring  # noqa: PLC0415  (rooms are met only once all of them are loaded)
 
         wiring.connect()
+        checks.register()

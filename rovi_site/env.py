@@ -94,7 +94,7 @@ def words(name: str, default: tuple[str, ...], meaning: str) -> tuple[str, ...]:
 
 
 def url(name: str, meaning: str, schemes: tuple[str, ...], example: str) -> str:
-    """An address of one of `schemes`, or empty. It may hold a password, so the sentence of an error does not repeat it."""
+    """An address of one of `schemes`, or empty. It may hold a password, so an error's sentence does not repeat it."""
 
     def parse(value: str) -> str:
         parts = urlsplit(value)

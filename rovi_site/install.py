@@ -32,7 +32,7 @@ class CannotInstall(Exception):
 
 def main(arguments: list[str]) -> int:
     options = _read(arguments)
-    if sys.version_info < OLDEST:  # noqa: UP036  (this file is what an older Python reads first)
+    if sys.version_info < OLDEST:
         newer = newer_python(os.environ.get("PATH", ""))
         if newer is None:
             say(wrong_python(sys.version_info[:3]))
@@ -173,7 +173,7 @@ def why_no_environment(output: str) -> str:
 
 
 def fetch(venv: Path, lock: Path) -> None:
-    """Lets pip install the lock, quietly, with a line now and then; what pip says in full is kept in the environment."""
+    """Lets pip install the lock, with a line now and then; what pip says in full is kept in the environment."""
     packages = sum("==" in line and not line.startswith((" ", "#")) for line in lock.read_text("utf-8").splitlines())
     say(f"Installing {packages} packages from {lock.name}, once; this takes a minute or two ...")
     # The lock is whole, so pip need not resolve (--no-deps); bytecode is made as modules are first imported.
@@ -218,7 +218,7 @@ def why_no_packages(output: str) -> str:
             + " Check the network and PIP_INDEX_URL; a Python of 3.11 to 3.13 has most builds."
         )  # fmt: skip
     if "Failed building wheel" in output or "metadata-generation-failed" in output:
-        return "A package had to be compiled and was not. Install a compiler (Debian: gcc, python3-dev), or use Python 3.11."
+        return "A package had to be compiled and was not. Install a compiler (Debian: gcc python3-dev), or use 3.11."
     return "pip could not install the packages. It says: " + last_lines(output)
 
 
@@ -230,15 +230,14 @@ def last_lines(output: str, count: int = 3) -> str:
 
 
 def hand_over(venv: Path, command: list[str]) -> int:
-    """Becomes the command, so that a signal reaches it and its exit status is ours."""
+    """Becomes the command, so that a signal reaches it and its exit status is ours; returns only if there is none."""
     programs = str(venv / "bin")
     environment = {**os.environ, "VIRTUAL_ENV": str(venv), "PATH": programs + os.pathsep + os.environ.get("PATH", "")}
     program = shutil.which(command[0], path=environment["PATH"])
-    if program is None:
-        say(f"There is no program {command[0]!r} in {programs}.")
-        return 127
-    sys.stdout.flush()
-    os.execve(program, command, environment)  # noqa: S606
+    if program is not None:
+        os.execve(program, command, environment)  # noqa: S606
+    say(f"There is no program {command[0]!r} in {programs}.")
+    return 127
 
 
 def say(sentence: str) -> None:

@@ -41,7 +41,7 @@ def _read(path: Path, found: bytes) -> str:
 def _make(path: Path, length: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(length) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -1,0 +1,31 @@
+"""The account of the first start."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from rovi_site.secrets import kept_secret
+
+PASSWORD_BYTES = 12  # of randomness: 16 characters
+CHANGED = "(changed since the first start)"
+
+
+def ensure_administrator() -> str:
+    """Makes the administrator once; returns the password to show, or words instead where it is no longer known.
+
+    ROVI_ADMIN_PASSWORD, when set, is the password from then on, also for an account that was there before. An account
+    that lost its rights in the admin keeps its password and does not get them back.
+    """
+    file = settings.ROVI_DATA / "admin_password"
+    given = settings.ROVI_ADMIN_PASSWORD
+    user = get_user_model().objects.filter(username=settings.ROVI_ADMIN_USER).first()
+    if user is None:
+        password = given or kept_secret(file, PASSWORD_BYTES)
+        get_user_model().objects.create_superuser(settings.ROVI_ADMIN_USER, password=password)
+        return password
+    if given and user.is_superuser and not user.check_password(given):
+        user.set_password(given)
+        user.save(update_fields=["password"])
+    known = given or (kept_secret(file, PASSWORD_BYTES) if file.exists() else "")
+    return known if known and user.check_password(known) else CHANGED

@@ -1,0 +1,26 @@
+"""The web server's process: `python -m rovi_site.serving.web`, with the server, address and limits of the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+ROOM_ABOVE_LIMIT = 1024  # a frame just above the limit reaches the consumer, which closes with a sentence
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rovi_site.settings")
+    from django.conf import settings  # noqa: PLC0415  (the settings must be named first)
+
+    if settings.ROVI_SERVER == "daphne":
+        from rovi_site.serving.daphne_server import run  # noqa: PLC0415  (Twisted's reactor, only where it serves)
+    else:
+        from rovi_site.serving.uvicorn_server import run  # noqa: PLC0415  (only the one that serves)
+    from rovi_site.asgi import application  # noqa: PLC0415  (after Daphne has installed its event loop)
+
+    max_frame_bytes = settings.UPLOAD_MAX_FRAME_BYTES + ROOM_ABOVE_LIMIT
+    return run(application, settings.HOST, settings.PORT, max_frame_bytes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
