@@ -7,10 +7,14 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from datahub.views import RegisterBattery, Stats, UploadRows
+from datahub.viewsets import BatteryViewSet, DataImportViewSet
 
 urlpatterns: list[URLPattern] = [
     path("db/register", RegisterBattery.as_view(), name="db-register"),
     path("db/upload/<path:name>", UploadRows.as_view(), name="db-upload"),
     path("db/stats", Stats.as_view(), name="db-stats"),
 ]
-api_routes: list[tuple[str, Any, str]] = []
+api_routes: list[tuple[str, Any, str]] = [
+    ("batteries", BatteryViewSet, "battery"),
+    ("imports", DataImportViewSet, "import"),
+]

@@ -1,4 +1,4 @@
-"""The seed paths: register a battery, upload rows, list what there is. Their shapes are those that ROVI's client knows."""
+"""The seed paths: register a battery, upload rows, list what there is, in the shapes that ROVI's client knows."""
 
 from __future__ import annotations
 

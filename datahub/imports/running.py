@@ -89,8 +89,10 @@ def _store(data_import: DataImport, battery_name: str, rows: FileOfRows, report:
     for chunk in rows.chunks():
         report.progress(counts.read / max(rows.rows, 1), f"{counts.read} of {rows.rows} rows")
         result = store_columns(battery_name, chunk, partial=True)
-        for rejection in result.rejected[: SHOWN_REJECTIONS - len(shown)]:
-            shown.append({**rejection.as_map(), "index": counts.read + rejection.index})
+        shown += [
+            {**rejection.as_map(), "index": counts.read + rejection.index}
+            for rejection in result.rejected[: SHOWN_REJECTIONS - len(shown)]
+        ]
         counts.add(len(next(iter(chunk.values()), [])), result)
         _remember(
             data_import,

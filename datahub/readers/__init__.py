@@ -55,5 +55,6 @@ def open_rows(path: Path, kinds: Mapping[str, str] | None = None) -> FileOfRows:
         return ParquetRows(path.open("rb"))
     from datahub.readers.csv import CsvRows  # noqa: PLC0415  (beside its siblings)
 
-    opened = gzip.open(path, "rb") if start[:2] == GZIP_SIGNATURE else path.open("rb")
+    is_packed = start[:2] == GZIP_SIGNATURE
+    opened = gzip.open(path, "rb") if is_packed else path.open("rb")  # noqa: SIM115  (the reader closes it)
     return CsvRows(cast(BinaryIO, opened), kinds or {})

@@ -1,4 +1,4 @@
-"""CSV, with any of the usual delimiters and with units in the header; the Battery Data Format's text form among them."""
+"""CSV, with any of the usual delimiters and units in the header; the Battery Data Format's text form among them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_FIELD = 1 << 20
 
 
 class CsvRows:
-    """CSV text, read twice: once to learn what each column holds, so that a column does not change its kind half way."""
+    """CSV text, read twice: first to learn what each column holds, so that none changes its kind half way."""
 
     format = "csv"
     metadata = None
@@ -97,9 +97,7 @@ class CsvRows:
 
     # --- kinds -----------------------------------------------------------------------------------------------------
     def _learn(self, known: Mapping[str, str]) -> tuple[dict[str, str], int]:
-        kinds = {
-            column.name: TEXT if known.get(column.name) == TEXT else EMPTY for column in self._columns.values()
-        }
+        kinds = {column.name: TEXT if known.get(column.name) == TEXT else EMPTY for column in self._columns.values()}
         count = 0
         for block in self._blocks(CHUNK_ROWS):
             count += len(block)

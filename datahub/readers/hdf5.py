@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME_OF_TABLE = "raw_data"
 
 # PyTables and the HDF5 library are not safe in threads, and a worker may run two imports at once.
-_library = threading.Lock()
+library_lock = threading.Lock()
 
 
 class Hdf5Rows:
@@ -30,7 +30,7 @@ class Hdf5Rows:
     format = "hdf5"
 
     def __init__(self, path: Path) -> None:
-        with _library:
+        with library_lock:
             self._open(path)
         self.skipped = {
             name: "holds an array a row"
@@ -46,7 +46,7 @@ class Hdf5Rows:
             yield {column.name: _values(block[label], column.factor) for label, column in self._columns.items()}
 
     def close(self) -> None:
-        with _library:
+        with library_lock:
             self._file.close()
 
     def _open(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class Hdf5Rows:
 
     def _read(self, first: int, end: int) -> np.ndarray:
         try:
-            with _library:
+            with library_lock:
                 return self._table.read(first, end)
         except (tables.HDF5ExtError, OSError) as error:
             raise FileUnreadable(f"Rows {first} to {end} of the HDF5 file cannot be read: {error}.") from None

@@ -1,7 +1,7 @@
 """What a file's column is called here: battery-data-toolkit's names for what it knows, a safe name for the rest.
 
-`Voltage / V` (Battery Data Format), `Test_Time (s)` and `voltage_volt` are all known quantities; a unit other than the
-toolkit's is converted where it is one of a few, and else stays in the name, so that no number changes its meaning unseen.
+`Voltage / V` (Battery Data Format), `Test_Time (s)` and `voltage_volt` are all known quantities. A unit other than the
+toolkit's is converted where it is one of a few, and else stays in the name: no number changes its meaning unseen.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ FACTORS = {
     "a-hr": 1.0, "a.h": 1.0, "mah": 1e-3, "j": 1.0, "ohm": 1.0, "ω": 1.0, "mohm": 1e-3, "mω": 1e-3,
 }  # fmt: skip
 
-_WITH_UNIT = re.compile(r"^(?P<quantity>.+?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|\s/\s(?P<slash>\S+))\s*$")
+_WITH_UNIT = re.compile(
+    r"^(?P<quantity>.+?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|\s/\s(?P<slash>\S+))\s*$"
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,95 @@
+"""Batteries, truths and imports on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from datahub.models import Battery, DataImport, Truth
+from datahub.states import data_state
+from datahub.units import unit_of
+
+
+class DataStateSerializer(serializers.Serializer):
+    code = serializers.ChoiceField(choices=["never", "live", "late", "silent", "finished"])
+    sentence = serializers.CharField()
+    age = serializers.FloatField(allow_null=True, help_text="Time since the newest row came, s.")
+
+
+class ColumnSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=["integer", "float", "boolean", "text"])
+    unit = serializers.CharField(help_text="Of battery-data-toolkit; empty where it is not known.")
+
+
+class BatterySerializer(serializers.ModelSerializer):
+    """`finished` true ends the test, so that silence is no alarm; false expects rows again."""
+
+    finished = serializers.BooleanField(required=False, source="finished_at")
+    state = serializers.SerializerMethodField(help_text="Whether rows arrive.")
+    columns = serializers.SerializerMethodField(help_text="What a row holds. Current is positive while charging.")
+    page = serializers.SerializerMethodField(help_text="Address of its page.")
+
+    class Meta:
+        model = Battery
+        fields = (
+            "id", "name", "description", "metadata", "is_simulated", "finished", "finished_at", "created", "state",
+            "rows", "columns", "late_rows", "repeated_rows", "refused_rows", "non_finite_values", "first_test_time",
+            "last_test_time", "last_received", "interval_seconds", "page",
+        )  # fmt: skip
+        read_only_fields = (
+            "finished_at", "rows", "late_rows", "repeated_rows", "refused_rows", "non_finite_values",
+            "first_test_time", "last_test_time", "last_received", "interval_seconds",
+        )  # fmt: skip
+        # Whether a name is taken or may be one, the verb says: one sentence for every door.
+        extra_kwargs = {"name": {"validators": [], "required": False}}
+
+    @extend_schema_field(DataStateSerializer)
+    def get_state(self, battery: Battery) -> dict[str, Any]:
+        state = data_state(battery, timezone.now())
+        return {"code": state.code, "sentence": state.sentence, "age": state.age}
+
+    @extend_schema_field(serializers.DictField(child=ColumnSerializer()))
+    def get_columns(self, battery: Battery) -> dict[str, Any]:
+        return {name: {"kind": kind, "unit": unit_of(name)} for name, kind in battery.columns.items()}
+
+    def get_page(self, battery: Battery) -> str:
+        return reverse("dashboard", args=[battery.name])
+
+    def to_representation(self, instance: Battery) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        shown["finished"] = instance.finished_at is not None
+        return shown
+
+
+class TruthSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Truth
+        fields = ("test_time", "true_soc", "true_capacity", "true_r0")
+
+
+class DataImportSerializer(serializers.ModelSerializer):
+    battery = serializers.PrimaryKeyRelatedField(
+        queryset=Battery.objects.all(), required=False, allow_null=True,
+        help_text="Id; left out: the battery that the file's metadata names, or else the file's own name.",
+    )  # fmt: skip
+    battery_name = serializers.CharField(source="battery.name", read_only=True, default=None)
+    requested_by = serializers.StringRelatedField(read_only=True)
+    state = serializers.CharField(source="job.state", read_only=True, default=None, help_text="Of its job.")
+    progress = serializers.FloatField(source="job.progress", read_only=True, default=None, help_text="0 to 1")
+    file = serializers.FileField(write_only=True, help_text="HDF5 or Parquet of battery-data-toolkit, CSV or BDF.")
+
+    class Meta:
+        model = DataImport
+        fields = (
+            "id", "battery", "battery_name", "file", "file_name", "format", "job", "state", "progress", "rows_in_file",
+            "rows_read", "rows_stored", "rows_repeated", "rows_rejected", "first_rejections", "columns",
+            "skipped_columns", "error", "requested_by", "created",
+        )  # fmt: skip
+        read_only_fields = (
+            "file_name", "format", "job", "rows_in_file", "rows_read", "rows_stored", "rows_repeated", "rows_rejected",
+            "first_rejections", "columns", "skipped_columns", "error",
+        )  # fmt: skip

@@ -1,0 +1,71 @@
+"""Whether rows of a battery arrive, measured by its own interval: a code, an age and a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from datahub.models import Battery
+
+NEVER, LIVE, LATE, SILENT, FINISHED = "never", "live", "late", "silent", "finished"
+WORDS = {NEVER: "No data", LIVE: "Live", LATE: "Late", SILENT: "Silent", FINISHED: "Finished"}
+SHAPES = {NEVER: "○", LIVE: "●", LATE: "▲", SILENT: "✕", FINISHED: "■"}
+
+# Both bounds of each pair must be passed: a battery that sends every hour is not late after ten seconds, and one that
+# sends every millisecond is not silent after ten.
+LATE_INTERVALS, LATE_SECONDS = 2.0, 10.0
+SILENT_INTERVALS, SILENT_SECONDS = 10.0, 300.0
+UNKNOWN_INTERVAL = 1.0  # s, for a battery that has sent once
+
+
+@dataclass(frozen=True)
+class DataState:
+    """`age` is the time since the newest row came, s; None where there is none."""
+
+    code: str
+    sentence: str
+    age: float | None = None
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.code]
+
+    @property
+    def shape(self) -> str:
+        return SHAPES[self.code]
+
+
+def data_state(battery: Battery, now: datetime) -> DataState:
+    if not battery.rows or battery.last_received is None:
+        return DataState(NEVER, "No rows yet.")
+    received = datetime.fromtimestamp(battery.last_received, UTC)
+    age = max((now - received).total_seconds(), 0.0)
+    if battery.finished_at is not None:
+        return DataState(FINISHED, f"Ended {_moment(battery.finished_at)} after {battery.rows:,} rows.", age)
+    interval = battery.interval_seconds or UNKNOWN_INTERVAL
+    if age > max(SILENT_INTERVALS * interval, SILENT_SECONDS):
+        return DataState(SILENT, f"No row since {_moment(received)} ({in_words(age)}).", age)
+    if age > max(LATE_INTERVALS * interval, LATE_SECONDS):
+        return DataState(LATE, f"Last row {in_words(age)} ago; expected every {in_words(interval)}.", age)
+    return DataState(LIVE, f"Last row {in_words(age)} ago, every {in_words(interval)}.", age)
+
+
+def in_words(seconds: float) -> str:
+    """
+    >>> in_words(0.05), in_words(2.2), in_words(130), in_words(11520), in_words(864000)
+    ('50 ms', '2 s', '2 min', '3 h 12 min', '10 d')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        minutes = round(seconds / 60)
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{seconds / 86400:.0f} d"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
