@@ -6,13 +6,14 @@ PYTHON ?= python3
 WITH = exec $(PYTHON) -I rovi_site/install.py --
 WITH_DEV = exec $(PYTHON) -I rovi_site/install.py --dev --
 
-.PHONY: help run worker test lint lock clean python-is-there
+.PHONY: help run worker test lint check lock clean python-is-there
 
 help:
 	@echo "make run     install, migrate, start the web server, a worker and a simulated fleet"
 	@echo "make worker  one more worker on the same database"
 	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers"
 	@echo "make lint    ruff, mypy, import-linter, missing migrations"
+	@echo "make check   what the settings or this machine make unsafe in production"
 	@echo "make lock    renew requirements.lock and requirements-dev.lock from requirements*.txt"
 	@echo "make clean   remove caches; data and the virtual environment stay"
 
@@ -27,6 +28,9 @@ test: python-is-there
 
 lint: python-is-there
 	@$(WITH_DEV) sh .ci/lint
+
+check: python-is-there
+	@$(WITH_DEV) python manage.py check --deploy --fail-level WARNING
 
 lock: python-is-there
 	@$(WITH_DEV) sh .ci/lock

@@ -66,7 +66,7 @@ class Outbox:
         self.has_room.set()
 
 
-class BoundedServer(Server):
+class BoundedServer(Server):  # type: ignore[misc]  # Daphne has no types
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[dict[str, Any]] | None:
         """As Daphne's own, with an inbox and an outbox for a socket."""
         inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

@@ -12,6 +12,7 @@ from typing import IO
 from django import db
 from django.conf import settings
 from django.core.management import call_command
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 
 from rovi_site.env import CannotStart
 
@@ -70,7 +71,7 @@ def migrate() -> None:
     """Brings the database up to date with the code, or says why it cannot be used."""
     try:
         call_command("migrate", interactive=False, verbosity=0)
-    except (db.Error, db.migrations.exceptions.InconsistentMigrationHistory) as error:
+    except (db.Error, InconsistentMigrationHistory) as error:
         raise CannotStart(_why_no_database(error)) from None
 
 
