@@ -40,7 +40,7 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, co
 
 def close_system_calls() -> None:
     """Needs no_new_privs. Knows the process by its id, so it is called in the process that it binds."""
-    program = _Program.of(_filter(kernel.MACHINE, os.getpid()))
+    program = _Program.of(filter_program(kernel.MACHINE, os.getpid()))
     kernel.prctl(kernel.PR_SET_SECCOMP, _MODE_FILTER, program)
 
 
@@ -54,7 +54,7 @@ class _Program(ctypes.Structure):
         return cls(len(instructions), b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions))
 
 
-def _filter(machine: str, own_process: int) -> list[Instruction]:
+def filter_program(machine: str, own_process: int) -> list[Instruction]:
     refuse = _FAIL | errno.EPERM
     column = _COLUMN[machine]
     first_argument, second_argument = _low_word(0), _low_word(1)
