@@ -39,5 +39,7 @@ clean:
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
+# What Python 3.7 cannot parse, the installer cannot say.
 python-is-there:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 7) or sys.exit("ROVI needs Python 3.11 or newer. Install it, or name it: make run PYTHON=/path/to/python3.11")'
