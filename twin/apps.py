@@ -1,7 +1,20 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class TwinConfig(AppConfig):
     name = "twin"
     verbose_name = "Digital twin"
     changed_by = {"*": "engineer"}  # read by access.granting
+
+    def ready(self) -> None:
+        from datahub import queries as datahub_queries  # noqa: PLC0415  (models are ready only now)
+        from twin import tasks  # noqa: F401, PLC0415  (registers jobs and duties)
+        from twin.checks import another_package_is_called_moirae  # noqa: PLC0415
+        from twin.queries import batteries_with_estimator  # noqa: PLC0415
+        from twin.storage import remove_with_their_records  # noqa: PLC0415
+
+        register(another_package_is_called_moirae)
+        remove_with_their_records()
+        if batteries_with_estimator not in datahub_queries.holders_of_estimators:
+            datahub_queries.holders_of_estimators.append(batteries_with_estimator)

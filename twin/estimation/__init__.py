@@ -1,0 +1,1 @@
+"""From rows to health. This package's guest side runs in the sandbox and knows no Django."""

@@ -1,0 +1,157 @@
+"""Scripts kept warm: one guest of the sandbox an estimator, the least recently used closed first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from sandbox.errors import GuestNotOpened, ScriptError, ScriptFailed, WallsMissing, ZygoteLost
+from sandbox.folders import private_folder, remove_folder
+from sandbox.guest import Guest
+from sandbox.limits import Limits
+from sandbox.zygote import running_zygote
+from twin.errors import EstimatorFailed, SandboxUnavailable
+from twin.models import SCRIPT_NAME, Estimator
+
+GUEST = "twin.estimation.guest"
+MOST_WARM = 32
+LOAD_SECONDS = 60.0
+SPARE_DISK_BYTES = 64 * 2**20
+MOST_LINES = 2**20  # of a script, so that a made-up number stays out of the database
+
+
+@dataclass
+class Warm:
+    """A guest and the row after which its estimator stands; None before it has been told."""
+
+    guest: Guest
+    cursor: int | None = None
+
+
+class WarmGuests:
+    """Of one thread: guests by estimator."""
+
+    def __init__(self, most: int = MOST_WARM) -> None:
+        self.most = most
+        self._warm: OrderedDict[int, Warm] = OrderedDict()
+
+    def at_cursor(self, estimator: Estimator) -> Guest:
+        """A guest that stands where the estimator's checkpoint does; raises EstimatorFailed, SandboxUnavailable."""
+        progress = estimator.progress
+        warm = self._warm.get(estimator.pk)
+        if warm is None or not warm.guest.alive:
+            self.close(estimator.pk)
+            warm = self._warm[estimator.pk] = Warm(loaded_guest(estimator)[0])
+        self._warm.move_to_end(estimator.pk)
+        while len(self._warm) > self.most:
+            self.close(next(iter(self._warm)))
+        if warm.cursor != progress.cursor:
+            with failing_as_estimator(warm.guest):
+                warm.guest.call("restore", {"checkpoint": bytes(progress.checkpoint)}, LOAD_SECONDS)
+            warm.cursor = progress.cursor
+        return warm.guest
+
+    def stands_at(self, estimator: Estimator, cursor: int | None) -> None:
+        """None: nobody knows, so its checkpoint is given to it before the next row."""
+        if estimator.pk in self._warm:
+            self._warm[estimator.pk].cursor = cursor
+
+    def close(self, estimator_id: int) -> None:
+        warm = self._warm.pop(estimator_id, None)
+        if warm is not None:
+            warm.guest.close()
+
+    def close_all(self) -> None:
+        for estimator_id in list(self._warm):
+            self.close(estimator_id)
+
+
+def loaded_guest(estimator: Estimator) -> tuple[Guest, dict[str, Any]]:
+    """A new guest that has run the script, and what it found there; raises EstimatorFailed, SandboxUnavailable."""
+    support = list(estimator.files.all())
+    files: dict[str, Path | bytes] = {SCRIPT_NAME: Path(estimator.script.path)}
+    files |= {file.name: Path(file.file.path) for file in support}
+    limits = Limits(
+        memory_bytes=settings.SANDBOX_MEMORY_BYTES,
+        call_seconds=settings.SANDBOX_CALL_SECONDS,
+        disk_bytes=sum(file.size for file in support) + SPARE_DISK_BYTES,
+    )
+    try:
+        zygote = running_zygote(settings.SANDBOX_REQUIRED_WALLS)
+        guest = zygote.open(GUEST, private_folder(_folder_of_guests(), files), limits)
+    except (WallsMissing, ZygoteLost, GuestNotOpened) as wrong:
+        raise SandboxUnavailable(str(wrong)) from wrong
+    except (OSError, ValueError) as wrong:
+        raise SandboxUnavailable(f"The script's folder could not be made: {wrong}.") from wrong
+    try:
+        with failing_as_estimator(guest):
+            return guest, guest.call("load", {"script": SCRIPT_NAME}, LOAD_SECONDS)
+    except EstimatorFailed:
+        guest.close()
+        raise
+
+
+@contextlib.contextmanager
+def failing_as_estimator(guest: Guest) -> Iterator[None]:
+    """Turns what the sandbox says of a script into EstimatorFailed."""
+    try:
+        yield
+    except ScriptFailed as wrong:
+        raise failure_of(
+            {"kind": wrong.kind, "message": wrong.message, "line": wrong.line, "traceback": wrong.traceback_text},
+            output=guest.log,
+        ) from wrong
+    except ScriptError as wrong:
+        raise EstimatorFailed(storable(str(wrong)), output=storable(guest.log)) from wrong
+
+
+def failure_of(error: Mapping[str, Any], *, row: int | None = None, output: str = "") -> EstimatorFailed:
+    """What a guest tells of an error, read with suspicion: it is a process that a script has run in."""
+    kind, message = str(error.get("kind", "Exception")), str(error.get("message", ""))
+    line = error.get("line")
+    line = line if isinstance(line, int) and 0 < line <= MOST_LINES else None
+    if kind == "Unfit":  # the guest's own complaint is a sentence already
+        sentence = message
+    else:
+        sentence = f"{kind}: {message}" if message else kind
+        sentence = f"{sentence.rstrip('.')}, line {line}." if line else sentence
+    return EstimatorFailed(
+        storable(sentence)[:5000],
+        traceback_text=storable(str(error.get("traceback", "")))[:50_000],
+        line=line,
+        row=row,
+        output=storable(output),
+    )
+
+
+def storable(text: str) -> str:
+    """PostgreSQL stores no NUL; a script may print or raise one."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+_folder_lock = threading.Lock()
+
+
+def _folder_of_guests() -> Path:
+    with _folder_lock:
+        return _folder_of_process(os.getpid())
+
+
+@cache
+def _folder_of_process(process: int) -> Path:
+    """Guests' folders of this process. Those that a killed process could not remove go now."""
+    base = Path(settings.ROVI_DATA) / "sandbox"
+    for other in base.glob("estimators-*"):
+        number = other.name.partition("-")[2]
+        if not number.isdigit() or not Path(f"/proc/{number}").exists() or int(number) == process:
+            remove_folder(other)
+    return base / f"estimators-{process}"

@@ -1,0 +1,171 @@
+"""Uploaded estimators: each steps its own rows in a warm guest of the sandbox, and is committed by itself."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+from django.conf import settings
+
+from sandbox.errors import ScriptError
+from sandbox.guest import Guest
+from twin.errors import EstimatorFailed, SandboxUnavailable
+from twin.estimation.answers import Stepped, checked, joined
+from twin.estimation.commit import Advance, commit, record_failure
+from twin.estimation.guests import WarmGuests, failure_of, storable
+from twin.estimation.lease import claim
+from twin.estimation.sieve import NEEDED, Skipped
+from twin.estimation.work import Chunk, next_chunk, with_progress, with_rows_waiting
+from twin.models import Estimator
+from twin.states import Kind, Stored, has_enough_data
+from twin.versions import queue_start
+
+MOST_A_ROUND = 200
+SECONDS_A_CALL = 1.0  # after which a guest answers with what it has, so that others have their turn
+MOST_ANSWER_BYTES = 16 * 2**20
+
+warm_guests = WarmGuests()
+
+
+def advance_scripts() -> bool:
+    """One round: a chunk for each script with rows waiting. Tells whether any row was taken."""
+    return any([_advance_one(estimator_id) for estimator_id in with_rows_waiting(Kind.SCRIPT, MOST_A_ROUND)])
+
+
+def _advance_one(estimator_id: int) -> bool:
+    fence = claim([estimator_id]).get(estimator_id)
+    found = with_progress([estimator_id]) if fence is not None else []
+    if fence is None or not found:
+        return False
+    estimator = found[0]
+    if estimator.state == Stored.WAITING and not _may_begin(estimator):
+        return False
+    try:
+        advance = _advanced(estimator, fence)
+    except EstimatorFailed as failure:
+        record_failure(estimator, failure)
+        warm_guests.close(estimator_id)
+        return True
+    except SandboxUnavailable as unavailable:
+        record_failure(estimator, EstimatorFailed(unavailable.message))
+        return False
+    if not commit([advance]) or advance.failure is not None:
+        warm_guests.close(estimator_id)
+    return advance.rows_seen > 0
+
+
+def _may_begin(estimator: Estimator) -> bool:
+    """Whether it is loaded and has the data that it needs."""
+    if not has_enough_data(estimator):
+        return False
+    if estimator.progress.checkpoint is None:
+        queue_start(estimator)
+        return False
+    return True
+
+
+def _advanced(estimator: Estimator, fence: int) -> Advance:
+    chunk = next_chunk(estimator, _most_rows(estimator))
+    if not len(chunk.sifted.usable):
+        return _advance(estimator, fence, chunk, None, None, None)
+    return _advance(estimator, fence, chunk, *_step(estimator, chunk))
+
+
+def _most_rows(estimator: Estimator) -> int:
+    states = len(estimator.progress.state_names)
+    bytes_a_row = 8 * (states * (states + 1) // 2 + states + 4)
+    return max(1, min(settings.ESTIMATION_CHUNK_ROWS, MOST_ANSWER_BYTES // bytes_a_row))
+
+
+def _step(estimator: Estimator, chunk: Chunk) -> tuple[Stepped | None, EstimatorFailed | None, str]:
+    """What came of the usable rows, what stopped it before their end, and what the script printed."""
+    columns = {(name.lower() if name.lower() in NEEDED else name): chunk.usable(name) for name in chunk.block.columns}
+    guest = warm_guests.at_cursor(estimator)
+    try:
+        stepped = _call(guest, columns, estimator, SECONDS_A_CALL)
+    except ScriptError:
+        # It hung or died, and took with it what it had stepped. Row by row, the one that did it is found.
+        return _step_one_by_one(estimator, chunk, columns)
+    return stepped, _failure(stepped, chunk, guest), storable(guest.log)
+
+
+def _step_one_by_one(
+    estimator: Estimator, chunk: Chunk, columns: Mapping[str, np.ndarray]
+) -> tuple[Stepped | None, EstimatorFailed | None, str]:
+    warm_guests.close(estimator.pk)
+    guest = warm_guests.at_cursor(estimator)
+    until = time.monotonic() + settings.SANDBOX_CALL_SECONDS
+    parts: list[Stepped] = []
+    failure: EstimatorFailed | None = None
+    for place, row_id in enumerate(chunk.block.ids[chunk.sifted.usable].tolist()):
+        try:
+            one = {name: values[place : place + 1] for name, values in columns.items()}
+            parts.append(_call(guest, one, estimator, SECONDS_A_CALL))
+        except ScriptError as wrong:
+            failure = EstimatorFailed(storable(str(wrong)), row=row_id, output=storable(guest.log))
+            break
+        if parts[-1].error is not None or time.monotonic() > until:
+            break
+    stepped = joined(parts) if parts else None
+    if failure is None and stepped is not None:
+        failure = _failure(stepped, chunk, guest)
+    return stepped, failure, storable(guest.log)
+
+
+def _call(guest: Guest, columns: Mapping[str, np.ndarray], estimator: Estimator, seconds: float) -> Stepped:
+    rows = len(next(iter(columns.values())))
+    answer = guest.call("advance", {"columns": columns, "seconds": seconds, "most_rows": rows})
+    return checked(answer, rows, len(estimator.progress.state_names))
+
+
+def _failure(stepped: Stepped, chunk: Chunk, guest: Guest) -> EstimatorFailed | None:
+    if stepped.error is None:
+        return None
+    row = int(chunk.block.ids[chunk.sifted.usable[stepped.rows]])
+    return failure_of(stepped.error, row=row, output=guest.log)
+
+
+def _advance(
+    estimator: Estimator,
+    fence: int,
+    chunk: Chunk,
+    stepped: Stepped | None,
+    failure: EstimatorFailed | None,
+    output: str | None,
+) -> Advance:
+    """Rows that are skipped before a row that failed are counted now; those after it when it is behind."""
+    progress = estimator.progress
+    taken = stepped.rows if stepped else 0
+    seen, skipped, late_from = chunk.up_to(taken)
+    cursor = chunk.id_before(seen, progress.cursor)
+    used = chunk.sifted.usable[:taken]
+    times, voltages = chunk.needed("test_time")[used], chunk.needed("voltage")[used]
+    found = used
+    if stepped is not None and stepped.took_first:
+        skipped = skipped + Counter({str(Skipped.FIRST_CONTROL): 1})
+        found = used[1:]
+    nothing = np.empty(0)
+    predicted = stepped.predicted_voltage if stepped else nothing
+    warm_guests.stands_at(estimator, cursor)
+    return Advance(
+        estimator=estimator,
+        fence=fence,
+        cursor=cursor,
+        rows_seen=seen,
+        latest_time=float(times[-1]) if taken else chunk.latest_time,
+        skipped=skipped,
+        late_from=late_from,
+        checkpoint=stepped.checkpoint if stepped else bytes(progress.checkpoint),
+        row_ids=chunk.block.ids[found],
+        times=times[len(used) - len(found) :],
+        means=stepped.means if stepped else nothing.reshape(0, len(progress.state_names)),
+        covariances=stepped.covariances if stepped else nothing.reshape(0, 0),
+        predicted_voltage=predicted,
+        innovation=voltages[len(used) - len(found) :] - predicted,
+        innovation_variance=stepped.predicted_variance if stepped else nothing,
+        seconds=stepped.seconds if stepped else 0.0,
+        failure=failure,
+        script_output=output,
+    )

@@ -1,0 +1,291 @@
+"""Questions about estimators and what they have estimated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+
+from datahub.models import Battery
+from twin import tables
+from twin.models import Estimator
+from twin.states import Condition, condition_of, rows_behind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_ESTIMATES_AT_ONCE = 100_000
+ROWS_OF_A_CHART = 100_000  # above this every so many-th row is looked at
+DEVIATIONS_OF_BAND = 1.96  # a band of 95 % under a normal distribution
+
+
+@dataclass(frozen=True)
+class EstimateBlock:
+    """Estimates in order of time. `covariances` are upper triangles, row by row; what is not known is NaN."""
+
+    state_names: list[str]
+    row_ids: np.ndarray  # (k,)
+    test_time: np.ndarray  # (k,) s
+    means: np.ndarray  # (k, n)
+    covariances: np.ndarray  # (k, n(n+1)/2)
+    predicted_voltage: np.ndarray  # (k,) V
+    innovation: np.ndarray  # (k,) V, measured less predicted
+    innovation_variance: np.ndarray  # (k,) V²
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    @property
+    def columns(self) -> list[str]:
+        """The states as columns are named, such as q_t__base_values."""
+        return tables.columns_of(self.state_names)
+
+    @property
+    def standard_deviations(self) -> np.ndarray:
+        """(k, n)"""
+        import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
+        diagonal = [packed_place(state, state, len(self.state_names)) for state in range(len(self.state_names))]
+        return np.sqrt(np.maximum(self.covariances[:, diagonal], 0.0))
+
+    @property
+    def nis(self) -> np.ndarray:
+        """Squared innovation over its variance; about 1 on average while estimator and battery agree."""
+        return self.innovation**2 / self.innovation_variance
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the newest estimate says of one battery. Bands are two standard deviations of 95 %; None is not known."""
+
+    estimator_id: int
+    version: int
+    condition: Condition
+    rows_behind: int
+    latest_time: float | None  # s
+    soc: float | None  # 0 to 1
+    soc_sd: float | None
+    capacity: float | None  # Ah
+    capacity_sd: float | None
+    soh: float | None  # capacity over the reference
+    soh_sd: float | None
+    reference_capacity: float | None  # Ah
+    reference: str  # what the reference is, in words
+    r0: float | None  # ohm
+    r0_sd: float | None
+    mean_nis: float | None
+
+    @property
+    def soh_band(self) -> tuple[float, float] | None:
+        if self.soh is None or self.soh_sd is None:
+            return None
+        half = DEVIATIONS_OF_BAND * self.soh_sd
+        return self.soh - half, self.soh + half
+
+
+# --- estimators ----------------------------------------------------------------------------------------------------
+def current_estimator(battery: Battery) -> Estimator | None:
+    return with_all_it_takes().filter(battery=battery, is_current=True).first()
+
+
+def with_all_it_takes() -> QuerySet[Estimator]:
+    """Estimators from which a condition can be told without another query."""
+    return Estimator.objects.select_related("battery", "progress").defer("battery__metadata", "progress__checkpoint")
+
+
+def batteries_with_estimator() -> set[int]:
+    return set(Estimator.objects.order_by().values_list("battery_id", flat=True).distinct())
+
+
+def shown_estimators() -> QuerySet[Estimator]:
+    """One a battery: the current version, or the newest where none has come so far."""
+    others = Estimator.objects.filter(battery=OuterRef("battery"))
+    newer = others.filter(version__gt=OuterRef("version"))
+    return with_all_it_takes().filter(Q(is_current=True) | (~Exists(others.filter(is_current=True)) & ~Exists(newer)))
+
+
+def online_status() -> dict[str, dict[str, Any]]:
+    """What /online/status answers, in one query."""
+    failed = Estimator.objects.filter(battery=OuterRef("battery"), version__gt=OuterRef("version"), state="failed")
+    found = shown_estimators().annotate(newer_failed=Exists(failed)).defer("parameters", "traceback", "script_output")
+    return {estimator.battery.name: _status_of(estimator) for estimator in found.order_by("battery__name")}
+
+
+def _status_of(estimator: Estimator) -> dict[str, Any]:
+    """A list that is empty, or null, would end ROVI's own client; so what is not known is left out."""
+    progress = estimator.progress
+    mean, covariance = newest_mean(estimator), newest_covariance(estimator)
+    is_ready = mean is not None
+    status: dict[str, Any] = {"is_ready": is_ready, "state_names": progress.state_names if is_ready else []}
+    if is_ready:
+        status |= {"latest_time": progress.latest_time, "mean": mean, "covariance": covariance}
+    return status | {
+        "state": condition_of(estimator).state,
+        "rows_behind": rows_behind(estimator),
+        "last_error": estimator.last_error,
+        "version": estimator.version,
+        "newer_version_failed": estimator.newer_failed,  # type: ignore[attr-defined]
+    }
+
+
+def newest_mean(estimator: Estimator) -> list[float] | None:
+    return _floats(estimator.progress.mean)
+
+
+def newest_covariance(estimator: Estimator) -> list[list[float]] | None:
+    """The full matrix."""
+    packed = _floats(estimator.progress.covariance)
+    return None if packed is None else unpacked(packed, len(estimator.progress.state_names))
+
+
+def unpacked(packed: Sequence[float], states: int) -> list[list[float]]:
+    """The full matrix of an upper triangle.
+
+    >>> unpacked([1.0, 2.0, 3.0], 2)
+    [[1.0, 2.0], [2.0, 3.0]]
+    """
+    return [[packed[packed_place(row, column, states)] for column in range(states)] for row in range(states)]
+
+
+def packed_place(row: int, column: int, states: int) -> int:
+    """Where an element of the matrix stands in its upper triangle.
+
+    >>> [packed_place(row, column, 3) for row in range(3) for column in range(3)]
+    [0, 1, 2, 1, 3, 4, 2, 4, 5]
+    """
+    row, column = min(row, column), max(row, column)
+    return row * states - row * (row - 1) // 2 + column - row
+
+
+# --- estimates -----------------------------------------------------------------------------------------------------
+def estimates(
+    estimator: Estimator,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    after_row: int = 0,
+    limit: int = MOST_ESTIMATES_AT_ONCE,
+    points: int | None = None,
+) -> EstimateBlock:
+    """Estimates with `start <= test_time < end`, of rows after `after_row`; with `points`, about so many of them.
+
+    Those are chosen so that the shape of every state is kept (MinMaxLTTB); `after_row` and `limit` then do not count.
+    """
+    names = estimator.progress.state_names
+    if not names:
+        return _block([], [])
+    if points is None:
+        found = tables.select(connection, estimator.pk, names, start=start, end=end, after_row=after_row, limit=limit)
+        return _block(names, found)
+    return _block(names, _thinned(estimator.pk, names, start, end, points))
+
+
+def _thinned(
+    estimator_id: int, names: Sequence[str], start: float | None, end: float | None, points: int
+) -> list[tuple[Any, ...]]:
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+    from tsdownsample import MinMaxLTTBDownsampler  # noqa: PLC0415  (needs numpy)
+
+    rows = tables.count(connection, estimator_id, start, end)
+    if rows <= points:
+        return tables.select(connection, estimator_id, names, start=start, end=end, after_row=0, limit=points)
+    every = max(1, math.ceil(rows / ROWS_OF_A_CHART))
+    found = tables.select_evenly(connection, estimator_id, names, start=start, end=end, every=every)
+    table = np.array(found, dtype=np.float64)
+    times = np.ascontiguousarray(table[:, 1])
+    each = max(3, points // len(names))
+    kept: set[int] = {0, len(found) - 1}
+    for state in range(len(names)):
+        values = np.ascontiguousarray(table[:, 2 + state])
+        if each < len(found):
+            kept.update(MinMaxLTTBDownsampler().downsample(times, values, n_out=each).tolist())
+    return tables.select_rows(connection, estimator_id, names, [found[place][0] for place in sorted(kept)])
+
+
+def _block(names: list[str], rows: Sequence[Sequence[Any]]) -> EstimateBlock:
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
+    states = len(names)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * (6 + states)
+    covariance = columns[2 + states]
+    packed = np.frombuffer(b"".join(bytes(each) for each in covariance), dtype="<f8")
+    return EstimateBlock(
+        names,
+        np.array(columns[0], dtype=np.int64),
+        np.array(columns[1], dtype=np.float64),
+        np.array(columns[2 : 2 + states], dtype=np.float64).T.reshape(len(rows), states),
+        packed.reshape(len(rows), states * (states + 1) // 2),
+        *(np.array(column, dtype=np.float64) for column in columns[3 + states :]),
+    )
+
+
+# --- health --------------------------------------------------------------------------------------------------------
+def fleet_health(battery_ids: Collection[int] | None = None) -> dict[int, Health]:
+    """The health of each battery that has an estimator, by battery id, in one query."""
+    found = shown_estimators().defer("parameters", "traceback", "script_output", "battery__metadata")
+    found = found.annotate(
+        nominal=KeyTextTransform("nominal_capacity", KeyTextTransform("battery", "battery__metadata"))
+    )
+    if battery_ids is not None:
+        found = found.filter(battery__in=battery_ids)
+    return {estimator.battery_id: health_of(estimator, _number(estimator.nominal)) for estimator in found.order_by()}  # type: ignore[attr-defined]
+
+
+def health_of(estimator: Estimator, nominal_capacity: float | None = None) -> Health:
+    """SOH is the estimated capacity over the nominal one of the metadata, or else over what the estimator began with."""
+    progress = estimator.progress
+    soc, soc_sd = _state(estimator, "soc")
+    capacity, capacity_sd = _state(estimator, "q_t.base_values", "q_t")
+    r0, r0_sd = _state(estimator, "r0.base_values", "r0")
+    reference, words = nominal_capacity, "nominal"
+    if not reference:
+        reference = progress.reference_capacity
+        words = "first estimate" if estimator.is_script else "as registered"
+    known = capacity is not None and reference is not None and reference > 0
+    return Health(
+        estimator_id=estimator.pk,
+        version=estimator.version,
+        condition=condition_of(estimator),
+        rows_behind=rows_behind(estimator),
+        latest_time=progress.latest_time,
+        soc=soc,
+        soc_sd=soc_sd,
+        capacity=capacity,
+        capacity_sd=capacity_sd,
+        soh=capacity / reference if known else None,  # type: ignore[operator]
+        soh_sd=capacity_sd / reference if known and capacity_sd is not None else None,  # type: ignore[operator]
+        reference_capacity=reference,
+        reference=words if reference else "",
+        r0=r0,
+        r0_sd=r0_sd,
+        mean_nis=progress.mean_nis,
+    )
+
+
+def _state(estimator: Estimator, *names: str) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of the state that bears one of these names."""
+    progress = estimator.progress
+    place = next((place for place, name in enumerate(progress.state_names) if name in names), None)
+    mean, packed = _floats(progress.mean), _floats(progress.covariance)
+    if place is None or mean is None or packed is None:
+        return None, None
+    variance = packed[packed_place(place, place, len(mean))]
+    return mean[place], math.sqrt(max(variance, 0.0))
+
+
+def _floats(stored: bytes | memoryview | None) -> list[float] | None:
+    return None if stored is None else list(memoryview(bytes(stored)).cast("d"))
+
+
+def _number(text: Any) -> float | None:
+    """Metadata are people's: a nominal capacity may be anything."""
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
