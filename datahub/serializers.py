@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.urls import reverse
@@ -69,6 +70,12 @@ class TruthSerializer(serializers.ModelSerializer):
     class Meta:
         model = Truth
         fields = ("test_time", "true_soc", "true_capacity", "true_r0")
+
+    def validate(self, attrs: dict[str, float]) -> dict[str, float]:
+        wrong = {name: ["A finite number is required."] for name, value in attrs.items() if not math.isfinite(value)}
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return attrs
 
 
 class DataImportSerializer(serializers.ModelSerializer):

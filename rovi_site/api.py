@@ -59,7 +59,9 @@ def errors_in_one_shape(error: Exception, context: dict[str, Any]) -> Response |
 
 
 def _fields_of(error: exceptions.APIException) -> dict[str, Any]:
-    return error.detail if isinstance(error, exceptions.ValidationError) and isinstance(error.detail, dict) else {}
+    if not isinstance(error, exceptions.ValidationError) or not isinstance(error.detail, dict):
+        return {}
+    return {str(name): complaints for name, complaints in error.detail.items()}  # a list's are named by number
 
 
 def _code_of(error: exceptions.APIException) -> str:
