@@ -23,6 +23,7 @@ def prepare_folder(folder: Path) -> IO[str]:
     """Makes the data folder, sees that it can be written, and takes it for this server alone while the file is open."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.STATIC_ROOT.mkdir(exist_ok=True)  # empty unless collectstatic was run; the file server wants it there
         lock = (folder / LOCK).open("a+", encoding="ascii")
     except OSError as error:
         raise CannotStart(
