@@ -21,7 +21,7 @@ def another_package_is_called_moirae(app_configs: Any = None, **_: Any) -> list[
         return []
     return [
         Warning(
-            f"The installed package 'moirae' {found.version} is not ROVI's: on PyPI a workflow engine has that name.",
+            f"The installed package 'moirae' {found.version} is not ROVI's: PyPI has a workflow engine of that name.",
             hint="Run `pip uninstall moirae`; docs/how-to/install-moirae.md tells how to get ROVI's, which nothing needs.",
             id="twin.W001",
         )

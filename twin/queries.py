@@ -237,7 +237,7 @@ def fleet_health(battery_ids: Collection[int] | None = None) -> dict[int, Health
 
 
 def health_of(estimator: Estimator, nominal_capacity: float | None = None) -> Health:
-    """SOH is the estimated capacity over the nominal one of the metadata, or else over what the estimator began with."""
+    """SOH is the estimated capacity over the nominal one of the metadata, or else over what it began with."""
     progress = estimator.progress
     soc, soc_sd = _state(estimator, "soc")
     capacity, capacity_sd = _state(estimator, "q_t.base_values", "q_t")

@@ -82,7 +82,7 @@ def retry_estimator(estimator: Estimator, requested_by: Any = None) -> Estimator
 
 
 def choose_estimator(estimator: Estimator) -> Estimator:
-    """Makes this version the one whose estimates are the battery's; raises CannotBeCurrent for one that never loaded."""
+    """Makes this version's estimates the battery's; raises CannotBeCurrent for one that never loaded."""
     if estimator.is_script and not estimator.entry:
         raise CannotBeCurrent(str(estimator))
     make_current(estimator)

@@ -53,10 +53,10 @@ def joined(parts: list[Stepped]) -> Stepped:
     return Stepped(
         sum(part.rows for part in parts),
         parts[0].took_first,
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("means", "covariances", "predicted_voltage", "predicted_variance")
-        ),
+        np.concatenate([part.means for part in parts]),
+        np.concatenate([part.covariances for part in parts]),
+        np.concatenate([part.predicted_voltage for part in parts]),
+        np.concatenate([part.predicted_variance for part in parts]),
         parts[-1].checkpoint,
         sum(part.seconds for part in parts),
         parts[-1].error,

@@ -61,7 +61,8 @@ def _restored(estimators: list[Estimator]) -> FleetFilter | None:
 @lru_cache(maxsize=20_000)
 def _parameters_of(folder: UUID) -> JointFilterParameters:
     """Read and checked once: a version's parameters never change."""
-    return JointFilterParameters.from_mapping(Estimator.objects.values_list("parameters", flat=True).get(folder=folder))
+    stored = Estimator.objects.values_list("parameters", flat=True).get(folder=folder)
+    return JointFilterParameters.from_mapping(stored or {})
 
 
 def _stepped(

@@ -1,6 +1,7 @@
 """Inside the sandbox: loads an estimator's script, steps its object row by row, and writes down its whole state.
 
-Free of Django, and never imported by a web process. The checkpoint is made and read in here only: to the host it is bytes.
+Free of Django, and never imported by a web process. The checkpoint is made and read in here only; to the host it is
+bytes.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ SINGLE = "estimator"
 MOST_CHECKPOINT_BYTES = 8 * 2**20
 SEED = 20_241  # for scripts that draw random numbers: a run can be repeated
 REPORTED_LIBRARIES = {
-    "numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "sklearn": "scikit-learn", "battdat": "battery-data-toolkit",
-    "moirae": "moirae", "torch": "torch", "filterpy": "filterpy", "numba": "numba", "pybamm": "pybamm",
+    "numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "sklearn": "scikit-learn",
+    "battdat": "battery-data-toolkit", "moirae": "moirae", "torch": "torch", "filterpy": "filterpy", "numba": "numba", "pybamm": "pybamm",
 }  # fmt: skip
 
 
@@ -68,9 +69,7 @@ def begin(arguments: dict[str, Any]) -> dict[str, Any]:
         dataset = _dataset(arguments["metadata"]) if kept.columns else None
         answer = kept.module.perform_offline_estimation(dataset)
         if not isinstance(answer, tuple) or len(answer) != 2:
-            raise Unfit(
-                "perform_offline_estimation() must return a pair: health parameters and state at the first row."
-            )
+            raise Unfit("perform_offline_estimation() must return a pair: health and state at the first row.")
         estimator = kept.module.make_estimator(*answer)
     kept.columns = {}
     kept.estimator = driven(estimator)
@@ -177,8 +176,8 @@ def _checkpoint() -> bytes:
         ) from None
     if target.tell() > MOST_CHECKPOINT_BYTES:
         raise Unfit(
-            f"The estimator's state takes {target.tell() / 2**20:.1f} MiB; {MOST_CHECKPOINT_BYTES // 2**20} are allowed. "
-            "Keep constants at the top of the script, outside the object."
+            f"The estimator's state takes {target.tell() / 2**20:.1f} MiB; {MOST_CHECKPOINT_BYTES // 2**20} are "
+            "allowed. Keep constants at the top of the script, outside the object."
         )
     return target.getvalue()
 

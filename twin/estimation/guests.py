@@ -56,7 +56,7 @@ class WarmGuests:
             self.close(next(iter(self._warm)))
         if warm.cursor != progress.cursor:
             with failing_as_estimator(warm.guest):
-                warm.guest.call("restore", {"checkpoint": bytes(progress.checkpoint)}, LOAD_SECONDS)
+                warm.guest.call("restore", {"checkpoint": bytes(progress.checkpoint or b"")}, LOAD_SECONDS)
             warm.cursor = progress.cursor
         return warm.guest
 

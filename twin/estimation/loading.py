@@ -1,4 +1,4 @@
-"""Load a script in the sandbox: does it run, what does it define, and, once there is enough data, what does it start from?"""
+"""Load a script in the sandbox: does it run, what does it define, and what does it start from?"""
 
 from __future__ import annotations
 

@@ -44,9 +44,9 @@ class Reading:
 
 
 class Inputs(Reading):
-    """What was done to the battery: `time` (s of test_time), `current` (A, positive while charging), `temperature` (°C).
+    """What was done to the battery: `time` (s), `current` (A, positive while charging), `temperature` (°C).
 
-    `time` is the test time even where the rows have a column `time`: that one is `inputs["time"]`.
+    `time` is the test_time even where the rows have a column `time`: that one is `inputs["time"]`.
     """
 
     __slots__ = ("current", "temperature", "time")

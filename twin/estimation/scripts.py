@@ -31,7 +31,8 @@ warm_guests = WarmGuests()
 
 def advance_scripts() -> bool:
     """One round: a chunk for each script with rows waiting. Tells whether any row was taken."""
-    return any([_advance_one(estimator_id) for estimator_id in with_rows_waiting(Kind.SCRIPT, MOST_A_ROUND)])
+    waiting = with_rows_waiting(Kind.SCRIPT, MOST_A_ROUND)
+    return sum(map(_advance_one, waiting)) > 0
 
 
 def _advance_one(estimator_id: int) -> bool:
@@ -157,7 +158,7 @@ def _advance(
         latest_time=float(times[-1]) if taken else chunk.latest_time,
         skipped=skipped,
         late_from=late_from,
-        checkpoint=stepped.checkpoint if stepped else bytes(progress.checkpoint),
+        checkpoint=stepped.checkpoint if stepped else bytes(progress.checkpoint or b""),
         row_ids=chunk.block.ids[found],
         times=times[len(used) - len(found) :],
         means=stepped.means if stepped else nothing.reshape(0, len(progress.state_names)),

@@ -1,8 +1,9 @@
 """What is asked of an estimator object, whoever wrote it. Free of Django: this runs inside the sandbox.
 
 The surface is that of Moirae's OnlineEstimator: `step(inputs, measurements)`, `state` with `get_mean()` and
-`get_covariance()`, `state_names`. An object may also have `start(inputs, measurements)`: it then gets the first row, which
-only says which current flows until the second, and gives no estimate. Without it the first row is stepped like any other.
+`get_covariance()`, `state_names`. An object may also have `start(inputs, measurements)`: it then gets the first row,
+which only says which current flows until the second, and gives no estimate. Without it the first row is stepped like
+any other.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ class Chunk:
         if usable_rows >= len(self.sifted.usable):
             return len(self), self.sifted.skipped, self.sifted.late_from
         seen = int(self.sifted.usable[usable_rows])
-        begun = sift(*(self.needed(name)[:seen] for name in NEEDED), self.latest_time)
+        time, current, voltage = (self.needed(name)[:seen] for name in NEEDED)
+        begun = sift(time, current, voltage, self.latest_time)
         return seen, begun.skipped, begun.late_from
 
     def id_before(self, seen: int, cursor: int) -> int:
@@ -71,7 +72,8 @@ def next_chunk(estimator: Estimator, limit: int, columns: Sequence[str] | None =
     """`columns` None: all that the battery has."""
     progress = estimator.progress
     block = rows_after(estimator.battery, progress.cursor, limit, columns)
-    sifted = sift(*(_needed(block.columns, name) for name in NEEDED), progress.latest_time)
+    time, current, voltage = (_needed(block.columns, name) for name in NEEDED)
+    sifted = sift(time, current, voltage, progress.latest_time)
     return Chunk(block, sifted, progress.latest_time)
 
 

@@ -1,0 +1,67 @@
+"""Estimators in a folder of the test's own, stepped in this process unless a test starts a worker."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.models import Job, State
+from sandbox.walls import DEFAULT_WALLS, probe_walls
+from twin.estimation.fleet import advance_fleet
+from twin.estimation.scripts import advance_scripts, warm_guests
+from twin.registration import register_estimator
+from twin.tasks import load
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings, tmp_path):
+    settings.ROVI_DATA = tmp_path
+    settings.MEDIA_ROOT = tmp_path / "uploads"
+
+
+@pytest.fixture
+def sandbox():
+    """Skips where the walls that scripts need do not stand."""
+    missing = probe_walls().missing(DEFAULT_WALLS)
+    if missing:
+        pytest.skip(f"scripts are refused on this machine: no {', '.join(missing)}")
+    yield
+    warm_guests.close_all()
+
+
+@pytest.fixture
+def script():
+    """`script("counting")`: the text of tests/twin/scripts/counting.py."""
+    return lambda name: (SCRIPTS / f"{name}.py").read_text()
+
+
+@pytest.fixture
+def register_script(sandbox):
+    """Registers a script and loads it, as a worker would."""
+
+    def register(battery_name, definition, **wishes):
+        estimator = register_estimator(battery_name=battery_name, definition=definition, **wishes)
+        run_jobs()
+        estimator.refresh_from_db()
+        return estimator
+
+    return register
+
+
+def run_jobs():
+    """Does what is queued, in this process; a failure is in the records."""
+    from jobs.running.report import Report
+
+    for job in Job.objects.filter(state=State.QUEUED, kind="load_estimator"):
+        Job.objects.filter(pk=job.pk).update(state=State.DONE)
+        try:
+            load(Report(job), **job.arguments)
+        except Exception as error:
+            Job.objects.filter(pk=job.pk).update(state=State.FAILED, error=str(error))
+
+
+def catch_up():
+    """All rounds until nothing is left to do."""
+    while advance_fleet() | advance_scripts():
+        run_jobs()
