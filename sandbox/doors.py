@@ -91,18 +91,15 @@ def _succeeds(close: Callable[[], None]) -> bool:
 def readable_paths(folder: Path) -> list[Path]:
     """Folders of libraries: those on sys.path, and those of packages that are already imported from elsewhere.
 
-    The project's root is left out, and any folder on the path that holds the guest's: data may lie beside code there.
+    The project's root is left out, and any folder that holds the guest's: data may lie beside code there.
     """
     found = {Path(name) for name in _SYSTEM_FOLDERS}
     found |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    for entry in sys.path:
-        path = Path(entry).resolve()
-        if entry and path not in (_PROJECT, folder) and path not in folder.parents:
-            found.add(path)
+    found |= {Path(entry).resolve() for entry in sys.path if entry}
     for name, module in list(sys.modules.items()):
         if "." not in name and not name.startswith("__"):
             found |= {Path(part).resolve() for part in getattr(module, "__path__", ())}
-    return sorted(found)
+    return sorted(found - {_PROJECT, folder, *folder.parents})
 
 
 def can_become(uid: int) -> bool:

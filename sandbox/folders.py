@@ -4,15 +4,22 @@ script.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 _PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*")
+
+
+_PREFIX = "guest-"
+_SECONDS_TO_BE_OPENED = 600.0  # a new folder waits for its guest, and for the lock that comes with it
+_swept: set[Path] = set()
 
 
 class BadFileName(ValueError):
@@ -34,12 +41,16 @@ def check_file_name(name: str) -> None:
 def private_folder(base: Path, files: Mapping[str, Path | bytes]) -> Path:
     """A new folder below `base`, readable by its owner alone, with copies of `files` under their given names.
 
-    A path that is a symbolic link or no regular file is refused (ValueError). `Guest.close` removes the folder.
+    A path that is a symbolic link or no regular file is refused (ValueError). `Guest.close` removes the folder; what
+    owners that were killed have left in `base` is removed by the first call for it.
     """
     for name in files:
         check_file_name(name)
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="guest-", dir=base))
+    if base not in _swept:
+        _swept.add(base)
+        sweep(base)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     try:
         for name, source in files.items():
             target = folder / name
@@ -54,6 +65,26 @@ def private_folder(base: Path, files: Mapping[str, Path | bytes]) -> Path:
         remove_folder(folder)
         raise
     return folder
+
+
+def hold(folder: Path) -> int:
+    """A descriptor whose lock says that the folder is in use; the kernel drops it when its owner dies, however."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return held
+
+
+def sweep(base: Path) -> None:
+    """Removes the folders below `base` that no guest holds."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_ctime < _SECONDS_TO_BE_OPENED:
+                continue
+            held = hold(folder)
+        except OSError:  # in use, or gone meanwhile
+            continue
+        os.close(held)
+        remove_folder(folder)
 
 
 def remove_folder(folder: Path) -> None:

@@ -22,7 +22,7 @@ from sandbox.errors import (
     TooMuchOutput,
     WallsMissing,
 )
-from sandbox.folders import FolderTooBig, check_folder, remove_folder
+from sandbox.folders import FolderTooBig, check_folder, hold, remove_folder
 from sandbox.limits import STATUS_OUT_OF_MEMORY, Limits
 from sandbox.messages import HEAD, NotPlainData, pack, unpack
 
@@ -51,6 +51,7 @@ class Guest:
         self._zygote = zygote
         self._number = number
         self._handle = handle  # a pidfd: names this very process, also when its id is another's by now
+        self._held = hold(folder)
         self._conversation = Conversation(*wires, limits.answer_bytes, limits.log_bytes)
         self._lock = threading.RLock()
         self._calls = 0
@@ -162,6 +163,7 @@ class Guest:
             self._conversation.read_what_was_printed()
             self._conversation.close()
             os.close(self._handle)
+            os.close(self._held)
         return self._end
 
 

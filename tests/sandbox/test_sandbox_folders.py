@@ -8,7 +8,8 @@ import pytest
 from asking import run
 
 import sandbox
-from sandbox.folders import BadFileName, FolderTooBig, check_folder, private_folder, remove_folder
+from sandbox import folders
+from sandbox.folders import BadFileName, FolderTooBig, check_folder, private_folder, remove_folder, sweep
 
 
 def test_files_are_copied_and_only_their_owner_may_read_them(tmp_path):
@@ -72,6 +73,31 @@ def test_removal_reaches_forbidden_and_very_deep_folders(tmp_path):
         os.chdir(here)
     remove_folder(folder)
     assert not folder.exists()
+
+
+def test_folders_of_owners_that_were_killed_are_swept_and_those_in_use_are_not(tmp_path, monkeypatch):
+    base = tmp_path / "guests"
+    left, used, new = (private_folder(base, {"x": b""}) for _ in range(3))
+    (base / "not-ours").mkdir()
+    held = folders.hold(used)
+    sweep(base)
+    assert left.exists()  # too young: its guest may be about to be opened
+    monkeypatch.setattr(folders, "_SECONDS_TO_BE_OPENED", -1.0)
+    taken = folders.hold(new)
+    sweep(base)
+    assert sorted(path.name for path in base.iterdir()) == sorted([used.name, new.name, "not-ours"])
+    for descriptor in (held, taken):
+        os.close(descriptor)
+    folders._swept.discard(base)
+    last = private_folder(base, {})
+    assert sorted(path.name for path in base.iterdir()) == sorted([last.name, "not-ours"])
+
+
+def test_the_folder_of_a_living_guest_is_not_swept(zygote, tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "_SECONDS_TO_BE_OPENED", -1.0)
+    with zygote.open("tests.sandbox.attacked_guest", private_folder(tmp_path, {"script.py": b"x = 1"})) as guest:
+        sweep(tmp_path)
+        assert guest.call("load", {}) == {"names": ["x"]}
 
 
 def test_a_folder_is_measured_with_all_below_it(tmp_path):

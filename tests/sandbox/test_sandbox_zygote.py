@@ -100,7 +100,9 @@ def test_the_zygote_has_one_thread_when_it_forks(zygote):
 
 
 def test_a_killed_zygote_takes_its_guests_along_and_the_next_open_starts_another(own_zygote, tmp_path):
-    guest = own_zygote.open(GUEST, sandbox.private_folder(tmp_path, {"script.py": COUNTING}))
+    guest, never_asked = (
+        own_zygote.open(GUEST, sandbox.private_folder(tmp_path, {"script.py": COUNTING})) for _ in range(2)
+    )
     killed = own_zygote.process_id
     os.kill(killed, signal.SIGKILL)
     assert is_gone(guest.process_id)
@@ -111,7 +113,8 @@ def test_a_killed_zygote_takes_its_guests_along_and_the_next_open_starts_another
     with own_zygote.open(GUEST, sandbox.private_folder(tmp_path, {"script.py": COUNTING})) as next_guest:
         next_guest.call("load", {})
         assert run(next_guest) == 1
-        guest.close()  # must not end the newcomer in its place
+        guest.close()
+        never_asked.close()  # nobody has heard of its end yet; it must not end the newcomer in its place
         assert run(next_guest) == 1
     assert own_zygote.alive
     assert own_zygote.process_id != killed
