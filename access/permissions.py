@@ -32,6 +32,13 @@ class ViewerWrites(_ByRole):
     to_write = Role.VIEWER
 
 
+class OnlyOperators(_ByRole):
+    """For doors where even reading does work, such as running a forecast with GET."""
+
+    to_read = Role.OPERATOR
+    to_write = Role.OPERATOR
+
+
 class ViewerReadsOperatorWrites(_ByRole):
     to_write = Role.OPERATOR
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
-api_routes: list[tuple[str, Any, str]] = []
+from prognosis.views import Register, Run
+from prognosis.viewsets import ForecasterViewSet, ForecastViewSet
+
+urlpatterns: list[URLPattern] = [
+    path("prognosis/register", Register.as_view(), name="prognosis-register"),
+    path("prognosis/run", Run.as_view(), name="prognosis-run"),
+    path("prognosis/<path:name>/run", Run.as_view(), name="prognosis-run-named"),
+]
+api_routes: list[tuple[str, Any, str]] = [
+    ("forecasters", ForecasterViewSet, "forecaster"),
+    ("forecasts", ForecastViewSet, "forecast"),
+]
