@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
-from jobs.models import Job, State
+from jobs.models import Worker
+from jobs.running.claim import claim_next_job
+from jobs.running.run import run_job
 from sandbox.walls import DEFAULT_WALLS, probe_walls
 from twin.estimation.fleet import advance_fleet
 from twin.estimation.scripts import advance_scripts, warm_guests
 from twin.registration import register_estimator
-from twin.tasks import load
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -51,14 +53,9 @@ def register_script(sandbox):
 
 def run_jobs():
     """Does what is queued, in this process; a failure is in the records."""
-    from jobs.running.report import Report
-
-    for job in Job.objects.filter(state=State.QUEUED, kind="load_estimator"):
-        Job.objects.filter(pk=job.pk).update(state=State.DONE)
-        try:
-            load(Report(job), **job.arguments)
-        except Exception as error:
-            Job.objects.filter(pk=job.pk).update(state=State.FAILED, error=str(error))
+    worker, _ = Worker.objects.get_or_create(name="the test", defaults={"heartbeat": timezone.now()})
+    while job := claim_next_job(worker):
+        run_job(job)
 
 
 def catch_up():

@@ -29,7 +29,8 @@ MOST_CHECKPOINT_BYTES = 8 * 2**20
 SEED = 20_241  # for scripts that draw random numbers: a run can be repeated
 REPORTED_LIBRARIES = {
     "numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "sklearn": "scikit-learn",
-    "battdat": "battery-data-toolkit", "moirae": "moirae", "torch": "torch", "filterpy": "filterpy", "numba": "numba", "pybamm": "pybamm",
+    "battdat": "battery-data-toolkit", "moirae": "moirae", "torch": "torch", "filterpy": "filterpy",
+    "numba": "numba", "pybamm": "pybamm",
 }  # fmt: skip
 
 

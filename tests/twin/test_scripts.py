@@ -1,0 +1,114 @@
+"""Uploaded estimators in the sandbox: what they are given, what is kept of them, and what happens when they fail."""
+
+import json
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+
+from datahub.ingest import store_records
+from datahub.queries import battery_named
+from tests.twin import oracle
+from tests.twin.conftest import catch_up
+from twin.estimation.scripts import warm_guests
+from twin.models import Estimator
+from twin.queries import current_estimator, estimates
+from twin.registration import register_estimator, retry_estimator
+from twin.states import condition_of
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(*times, current=1.0, voltage=3.7, **more):
+    return [{"test_time": float(time), "current": current, "voltage": voltage, **more} for time in times]
+
+
+def found(battery_name):
+    return estimates(current_estimator(battery_named(battery_name)))
+
+
+def test_an_object_with_the_surface_is_stepped_once_with_each_row(register_script, script):
+    register_script("cell", script("coulomb_counter"))
+    store_records("cell", rows(0, 3600))
+    catch_up()
+    store_records("cell", rows(7200, current=-2.0))
+    catch_up()
+    # 1 A for an hour into 2 Ah, twice: the current of a row flows until the next.
+    assert found("cell").means[:, 0].tolist() == [0.5, 1.0, 1.5]
+    assert found("cell").row_ids.tolist() == [1, 2, 3]
+    assert np.isnan(found("cell").predicted_voltage).all()
+
+
+@pytest.mark.parametrize("chunk_rows", [7, 2000])
+def test_the_same_filter_as_a_script_gives_the_numbers_of_the_built_in_one(
+    register_script, script, settings, chunk_rows
+):
+    settings.ESTIMATION_CHUNK_ROWS = chunk_rows
+    parameters = oracle.parameters("one_rc")
+    register_estimator(battery_name="built in", kind="joint_ukf", parameters=parameters)
+    file = ContentFile(json.dumps(parameters).encode(), name="parameters.json")
+    register_script("script", script("joint_filter"), files=[file])
+    for name in ("built in", "script"):
+        store_records(name, oracle.records(last=300))
+    catch_up()
+    built_in, scripted = found("built in"), found("script")
+    assert len(scripted) == 299  # the first row is the first control of both
+    for name in ("row_ids", "test_time", "means", "covariances", "predicted_voltage", "innovation", "innovation_variance"):
+        np.testing.assert_array_equal(getattr(scripted, name), getattr(built_in, name), err_msg=name)
+
+
+def test_a_row_that_fails_stops_the_estimator_at_its_line_and_keeps_what_came_before(register_script):
+    register_script("cell", FAILS_AT_ROW_3)
+    store_records("cell", rows(0, 1, 2, 3, 4))
+    catch_up()
+    estimator = Estimator.objects.get()
+    assert estimator.state == "failed"
+    assert estimator.last_error == "ValueError: no third row, line 14."
+    assert (estimator.error_line, estimator.error_row) == (14, 3)
+    assert 'raise ValueError("no third row")' in estimator.traceback
+    assert found("cell").means[:, 0].tolist() == [1.0, 2.0]
+    assert condition_of(estimator).sentence == "Stopped at row 3: ValueError: no third row, line 14."
+
+
+FAILS_AT_ROW_3 = """
+import numpy as np
+class Estimator:
+    state_names = ["x"]
+    x = 0.0
+    def get_mean(self): return np.array([self.x])
+    def get_covariance(self): return np.eye(1)
+    @property
+    def state(self): return self
+    def step(self, inputs, measurements):
+        self.x += 1.0
+        # the object is changed by now: the checkpoint must not be
+        if inputs.time == 2.0:
+            raise ValueError("no third row")
+estimator = Estimator()
+"""
+
+
+def test_retry_goes_on_at_the_row_that_failed(register_script):
+    fails_once = FAILS_AT_ROW_3.replace('raise ValueError("no third row")', "raise OSError('a file was not there')")
+    estimator = register_script("cell", fails_once.replace("inputs.time == 2.0", "inputs['voltage'] == 2.0"))
+    store_records("cell", [*rows(0, 1), *rows(2, voltage=2.0), *rows(3)])
+    catch_up()
+    assert Estimator.objects.get().state == "failed"
+    retry_estimator(estimator)
+    catch_up()
+    assert Estimator.objects.get().error_row == 3
+    assert found("cell").means[:, 0].tolist() == [1.0, 2.0]  # neither stepped again nor lost
+
+
+def test_a_restarted_script_goes_on_to_the_bit(register_script, script, settings):
+    settings.ESTIMATION_CHUNK_ROWS = 10
+    for name in ("undisturbed", "restarted"):
+        register_script(name, script("coulomb_counter"))
+        store_records(name, oracle.records(last=40))
+    while condition_of(current_estimator(battery_named("restarted"))).state != "ready":
+        from twin.estimation.scripts import advance_scripts
+
+        advance_scripts()
+        warm_guests.close_all()
+    np.testing.assert_array_equal(found("restarted").means, found("undisturbed").means)
+    assert len(found("restarted")) == 40
