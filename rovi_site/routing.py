@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from rovi_site.consumers import UpdatesConsumer
+
+websocket_urlpatterns: list[URLPattern] = [path("ws/updates/", UpdatesConsumer.as_asgi())]

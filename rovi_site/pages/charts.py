@@ -1,0 +1,101 @@
+"""Series for the charts, as JSON: what a range shows, or what came since the page last asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.http import require_GET
+
+from access.decorators import page_for
+from access.roles import Role
+from datahub.models import Battery
+from prognosis.queries import latest_runs, runs_of
+from rovi_site.pages.forecasts import forecast_lines
+from rovi_site.pages.health import health_of
+from rovi_site.pages.health_series import coverage, estimates_after, estimates_series, past_lines
+from rovi_site.pages.ranges import TimeRange, range_of
+from rovi_site.pages.series import rows_series, rows_series_after, truth_series
+
+
+@require_GET
+@page_for(Role.VIEWER)
+def battery_series(request: HttpRequest, battery_id: int) -> JsonResponse:
+    battery = Battery.objects.filter(pk=battery_id).first()
+    if battery is None:
+        raise Http404(f"There is no battery {battery_id}.")
+    if "count" in request.GET:
+        return JsonResponse({"record": _record(battery)})
+    shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
+    answer = {"range": _range(shown), "record": _record(battery)}
+    after = _whole(request.GET.get("after"))
+    if after is not None:
+        return JsonResponse(answer | _newer(battery, after, _whole(request.GET.get("after_estimate")) or 0))
+    return JsonResponse(answer | _all(battery, shown))
+
+
+@require_GET
+@page_for(Role.VIEWER)
+def forecast_series(request: HttpRequest, run_id: int) -> JsonResponse:
+    run = latest_runs().filter(pk=run_id).first()
+    if run is None:
+        raise Http404(f"There is no forecast {run_id}.")
+    return JsonResponse({**forecast_lines(run), "past": past_lines(run)})
+
+
+def _all(battery: Battery, shown: TimeRange) -> dict[str, Any]:
+    rows = rows_series(battery, shown)
+    health = health_of([battery]).get(battery.pk)
+    estimates, newest = estimates_series(health, shown) if health else (None, 0)
+    answer: dict[str, Any] = {
+        "rows": rows,
+        "health": estimates,
+        "truth": truth_series(battery, shown),
+        "after": {"rows": rows["after"], "estimates": newest},
+        "reference": health.reference_text if health else "",
+        "coverage": coverage(health, battery) if health and battery.is_simulated else None,
+        "forecast": _newest_forecast(battery),
+    }
+    if estimates is None:
+        answer["no_health"] = health.badge.sentence if health else "No estimator."
+    if not rows["rows"]:
+        answer["empty"] = f"No rows in this range. The newest is at t = {battery.last_test_time or 0:.0f} s."
+    return answer
+
+
+def _newer(battery: Battery, after: int, after_estimate: int) -> dict[str, Any]:
+    rows = rows_series_after(battery, after)
+    health = health_of([battery]).get(battery.pk)
+    found = estimates_after(health, after_estimate) if health else (None, 0)
+    if rows is None or found is None:
+        return {"reload": True}
+    estimates, newest = found
+    answer: dict[str, Any] = {
+        "rows": rows,
+        "health": estimates,
+        "after": {"rows": rows["after"], "estimates": newest or after_estimate},
+    }
+    times = [t for line in rows["lines"] for t in line["t"] if t is not None]
+    if times:
+        answer["truth"] = truth_series(battery, TimeRange(min(times), max(times), True, ""))
+    return answer
+
+
+def _newest_forecast(battery: Battery) -> list[dict[str, Any]]:
+    """The capacity of the last forecast that is done, to go on where the estimates end."""
+    run = runs_of(battery).filter(state="done").first()
+    if run is None:
+        return []
+    return [{**line, "run": run.pk} for line in forecast_lines(run)["lines"] if line["name"] == "Capacity"]
+
+
+def _record(battery: Battery) -> dict[str, Any]:
+    return {"first": battery.first_test_time, "last": battery.last_test_time, "rows": battery.rows}
+
+
+def _range(shown: TimeRange) -> dict[str, Any]:
+    return {"start": shown.start, "end": shown.end, "follows": shown.follows, "words": shown.words}
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < 18 else None

@@ -1,0 +1,110 @@
+"""The page of the service itself: workers, queue, database, disk, walls of the sandbox, versions."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from access.decorators import page_for
+from access.roles import Role
+from datahub.models import Battery
+from jobs.models import Job, State, Worker
+from jobs.queries import alive_workers, queue_summary
+from rovi_site.pages.words import Badge
+from sandbox import probe_walls
+
+SHOWN_WORKERS = 10
+SHOWN_ERRORS = 20
+LIBRARIES = (
+    "rovi", "django", "channels", "daphne", "numpy", "pandas", "scipy", "battery-data-toolkit", "msgpack", "moirae",
+)  # fmt: skip
+FULL_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    worker: Worker
+    badge: Badge
+
+
+@require_GET
+@page_for(Role.VIEWER)
+def status_page(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    latency = _database_latency()
+    alive = set(alive_workers().values_list("pk", flat=True))
+    workers = [WorkerRow(worker, _worker_badge(worker, alive)) for worker in Worker.objects.all()[:SHOWN_WORKERS]]
+    queue: Any = queue_summary()
+    disk = shutil.disk_usage(settings.ROVI_DATA)
+    totals = Battery.objects.aggregate(rows=Sum("rows"), refused=Sum("refused_rows"), late=Sum("late_rows"))
+    walls = probe_walls()
+    context = {
+        "latency_ms": latency * 1000,
+        "database": connection.vendor,
+        "queued": queue["counts"].get(State.QUEUED, 0),
+        "running": queue["counts"].get(State.RUNNING, 0),
+        "oldest_queued": queue["oldest_queued"],
+        "workers": workers,
+        "alive": len(alive),
+        "disk_free": disk.free,
+        "disk_share": disk.used / disk.total,
+        "disk_is_full": disk.used / disk.total > FULL_SHARE,
+        "totals": totals,
+        "batteries": Battery.objects.count(),
+        "walls": [*walls.sentences()],
+        "required_walls": settings.SANDBOX_REQUIRED_WALLS,
+        "errors": Job.objects.filter(state=State.FAILED, retried_as=None)[:SHOWN_ERRORS],
+        "versions": _versions(),
+        "checked": now,
+        "is_busy": bool(queue["oldest_queued"]) and _waits_long(queue["oldest_queued"], now),
+    }
+    return render(request, "pages/status.html", context)
+
+
+def _database_latency() -> float:
+    began = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return time.perf_counter() - began
+
+
+def _waits_long(oldest: datetime, now: datetime) -> bool:
+    return (now - oldest).total_seconds() > settings.JOB_LEASE_SECONDS
+
+
+def _worker_badge(worker: Worker, alive: set[int]) -> Badge:
+    if worker.pk in alive:
+        return Badge("Alive", "ok", "ok", "Its heartbeat is fresh.")
+    if worker.stopped is not None:
+        return Badge("Ended", "ended", "idle", "It ended in good order.")
+    return Badge("Lost", "bad", "bad", "Its heartbeat stopped without a farewell; its jobs were taken over.")
+
+
+def _versions() -> list[tuple[str, str]]:
+    found = [("Python", platform.python_version()), ("System", f"{platform.system()} {platform.release()}")]
+    if connection.vendor == "sqlite":
+        import sqlite3  # noqa: PLC0415  (absent from some builds of Python that serve PostgreSQL alone)
+
+        found.append(("SQLite", sqlite3.sqlite_version))
+    for name in LIBRARIES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    found.append(("Server", settings.ROVI_SERVER if "daphne" in sys.modules else "uvicorn"))
+    return found

@@ -1,0 +1,101 @@
+"""States as people read them: a shape, a word, a tone and a sentence for each. Unknown is never drawn as known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from datahub import states
+from rovi_site.pages.numbers import count, duration
+
+if TYPE_CHECKING:
+    from datahub.models import Battery
+    from jobs.models import Job
+    from prognosis.models import ForecastRun
+    from twin.states import Condition
+
+@dataclass(frozen=True)
+class Badge:
+    """`tone` names a colour (ok, warn, bad, idle, run, sim), `shape` a drawing that tells the same without colour."""
+
+    word: str
+    shape: str
+    tone: str
+    sentence: str = ""
+    more: str = ""
+
+
+SIMULATED = Badge("Simulated", "sim", "sim", "Its rows come from a simulation, and their truth is known.")
+
+
+def clock_time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+DATA_SHAPES = {
+    states.NEVER: ("idle", "idle"),
+    states.LIVE: ("ok", "ok"),
+    states.LATE: ("warn", "warn"),
+    states.SILENT: ("bad", "bad"),
+    states.FINISHED: ("ended", "idle"),
+}
+
+
+def data_badge(battery: Battery, now: datetime) -> Badge:
+    """Whether rows arrive, measured by the battery's own interval."""
+    state = states.data_state(battery, now)
+    shape, tone = DATA_SHAPES[state.code]
+    has_age = state.code in (states.LIVE, states.LATE, states.SILENT)
+    return Badge(state.word, shape, tone, state.sentence, duration(state.age) if has_age else "")
+
+
+ESTIMATOR_TONES = {"waiting": "idle", "ready": "ok", "running": "run", "stale": "warn", "failed": "bad"}
+ROWS_JUST_COME = 20
+
+
+def estimator_badge(condition: Condition, behind: int) -> Badge:
+    """A twin that is a few rows behind a live stream is ready: it would flicker otherwise."""
+    if condition.state == "running" and behind <= ROWS_JUST_COME:
+        return Badge("Ready", "ok", "ok", "Estimates keep up with the rows.")
+    tone = ESTIMATOR_TONES[condition.state]
+    more = f"{count(behind)} behind" if condition.state == "running" else ""
+    return Badge(condition.state.capitalize(), tone, tone, condition.sentence, more)
+
+
+def job_badge(job: Job, now: datetime, any_worker: bool = True) -> Badge:
+    if job.state == "queued":
+        waits = duration((now - job.created).total_seconds())
+        if not any_worker:
+            return Badge("Queued", "idle", "warn", f"No worker is running; it has waited {waits}.")
+        return Badge("Queued", "idle", "idle", f"Waits for a worker, {waits} so far.")
+    if job.state == "running":
+        who = f" on {job.worker}" if job.worker else ""
+        return Badge("Running", "run", "run", f"Running {duration(job.seconds)}{who}.", f"{job.progress:.0%}")
+    if job.state == "done":
+        return Badge("Done", "ok", "ok", f"Done in {_short(job.seconds)}.")
+    if job.state == "cancelled":
+        by = f" by {job.cancel_requested_by}" if job.cancel_requested_by else ""
+        at = f" at {clock_time(job.finished)}" if job.finished else ""
+        return Badge("Cancelled", "ended", "idle", f"Cancelled{by}{at}.")
+    if job.retried_as_id:
+        return Badge("Retried", "ended", "idle", f"Retried as #{job.retried_as_id}.")
+    return Badge(
+        "Failed", "bad", "bad", f"Failed {job.tries} of {job.max_tries}: {job.error or 'no error was recorded'}"
+    )
+
+
+def forecast_badge(run: ForecastRun, now: datetime) -> Badge:
+    if run.state_now == "done":
+        return Badge("Done", "ok", "ok", f"Done in {_short(run.seconds)}.")
+    if run.state_now == "failed":
+        return Badge("Failed", "bad", "bad", run.error_now or "It failed; no error was recorded.")
+    if run.state_now == "running":
+        return Badge("Running", "run", "run", "Running.")
+    return Badge(
+        "Queued", "idle", "idle", f"Waits for a worker, {duration((now - run.created).total_seconds())} so far."
+    )
+
+
+def _short(seconds: float | None) -> str:
+    return duration(seconds) if seconds is None or seconds >= 10 else f"{seconds:.1f} s"

@@ -1,0 +1,56 @@
+"""What live pages watch: which records of which kind changed since a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from datetime import UTC, datetime
+
+from django.db.models import Q
+
+from datahub.models import Battery
+from jobs.models import Job, State
+from prognosis.models import ForecastRun, RunState
+from rovi_site.live import Source
+from twin.models import Estimator, EstimatorProgress
+from twin.states import Stored
+
+
+def make_sources() -> list[Source]:
+    return [
+        Source("battery", batteries_since),
+        Source("estimator", estimators_since),
+        Source("job", jobs_since),
+        Source("forecast", forecasts_since),
+    ]
+
+
+def batteries_since(since: float) -> Iterable[tuple[int, Hashable]]:
+    return Battery.objects.filter(last_received__gte=since).order_by().values_list("pk", "rows")
+
+
+def estimators_since(since: float) -> Iterable[tuple[int, Hashable]]:
+    moment = datetime.fromtimestamp(since, UTC)
+    moved = EstimatorProgress.objects.filter(updated__gte=moment).order_by()
+    marks = {pk: str(cursor) for pk, cursor in moved.values_list("estimator_id", "cursor")}
+    # One that fails or waits does not move, and there are few of them.
+    still = Estimator.objects.exclude(state=Stored.READY).order_by()
+    for pk, state in still.values_list("pk", "state"):
+        marks[pk] = f"{marks.get(pk, '')} {state}"
+    return marks.items()
+
+
+def jobs_since(since: float) -> Iterable[tuple[int, Hashable]]:
+    moment = datetime.fromtimestamp(since, UTC)
+    found = Job.objects.filter(
+        Q(state__in=(State.QUEUED, State.RUNNING)) | Q(finished__gte=moment) | Q(created__gte=moment)
+    ).order_by()
+    for pk, *mark in found.values_list("pk", "state", "progress", "message", "cancel_requested_by"):
+        yield pk, tuple(mark)
+
+
+def forecasts_since(since: float) -> Iterable[tuple[int, Hashable]]:
+    moment = datetime.fromtimestamp(since, UTC)
+    found = ForecastRun.objects.filter(
+        ~Q(state__in=RunState.ENDED) | Q(finished__gte=moment) | Q(created__gte=moment)
+    ).order_by()
+    return found.values_list("pk", "state")

@@ -1,0 +1,65 @@
+"""Filters and tags of the pages' templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from rovi_site.pages import numbers
+from rovi_site.pages.words import Badge
+
+register = template.Library()
+register.filter("count", numbers.count)
+register.filter("duration", numbers.duration)
+register.filter("three_digits", numbers.three_digits)
+
+
+@register.filter
+def number(value: float | None, digits: int = 1) -> str:
+    return numbers.number(value, int(digits))
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 1 as a number of percent, without the sign."""
+    return numbers.number(None if share is None else share * 100, int(digits))
+
+
+@register.inclusion_tag("site/badge.html")
+def badge(shown: Badge) -> dict[str, Badge]:
+    return {"badge": shown}
+
+
+@register.simple_tag
+def ago(moment: datetime | float | None) -> SafeString | str:
+    """How long ago, kept true by the page's clock; the title has the time itself. Takes Unix seconds too."""
+    if moment is None:
+        return numbers.UNKNOWN
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, UTC)
+    at = moment.astimezone(UTC)
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    return format_html(
+        '<time datetime="{}" data-age title="{}">{} ago</time>',
+        at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        numbers.duration(seconds),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def address_with(context: dict[str, Any], **changes: Any) -> str:
+    """This page's address with some parameters changed; None or '' takes one out."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    for name, value in changes.items():
+        if value in (None, ""):
+            query.pop(name.rstrip("_"), None)
+        else:
+            query[name.rstrip("_")] = str(value)
+    return f"{request.path}?{query.urlencode()}" if query else request.path

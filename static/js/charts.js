@@ -1,0 +1,206 @@
+/* Charts from series, in the page's own colours. A series never bridges a gap: where its step is long the server put null.
+
+   drawChart(element, { panels: [{ title, lines, log, floor, shade }], x: { title, range }, label })
+   line: { t, y, name, colour, dashed, lower, upper, hover }   y in the unit of the panel's title, t in the unit of x */
+'use strict';
+
+const roviCharts = (() => {
+  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const drawn = new Map();
+
+  /* --- traces ----------------------------------------------------------------------------------------------------- */
+  // One closed polygon a stretch: filling to the next line instead twists where both have nulls.
+  const bandOf = (t, lower, upper) => {
+    const x = [];
+    const y = [];
+    let from = 0;
+    const close = (to) => {
+      if (to - from >= 2) {
+        for (let i = from; i < to; i += 1) { x.push(t[i]); y.push(lower[i]); }
+        for (let i = to - 1; i >= from; i -= 1) { x.push(t[i]); y.push(upper[i]); }
+        x.push(t[from], null);
+        y.push(lower[from], null);
+      }
+    };
+    for (let i = 0; i < t.length; i += 1) {
+      if (lower[i] === null || upper[i] === null) { close(i); from = i + 1; }
+    }
+    close(t.length);
+    return { x, y };
+  };
+
+  const lonePoints = (t, y) => {
+    const x = [];
+    const at = [];
+    for (let i = 0; i < y.length; i += 1) {
+      const before = i > 0 ? y[i - 1] : null;
+      const after = i + 1 < y.length ? y[i + 1] : null;
+      if (y[i] !== null && before === null && after === null) { x.push(t[i]); at.push(y[i]); }
+    }
+    return { x, y: at };
+  };
+
+  const colourOf = (line) => token(`--${line.colour}`);
+  const faded = (colour, share) => {
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+    return `rgba(${r},${g},${b},${share})`;
+  };
+
+  const tracesOf = (panel, number, hidden) => panel.lines.flatMap((line) => {
+    const yaxis = number ? `y${number + 1}` : 'y';
+    const colour = colourOf(line);
+    const visible = !hidden.has(line.name);
+    const traces = [];
+    if (line.lower) {
+      traces.push({
+        ...bandOf(line.t, line.lower, line.upper), yaxis, visible, type: 'scatter', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
+        fillcolor: faded(colour, Number(token('--band'))), line: { width: 1, color: faded(colour, 0.45) }, name: `${line.name} band`,
+      });
+    }
+    traces.push({
+      x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'lines', connectgaps: false, name: line.name,
+      line: { width: 2, color: colour, dash: line.dashed ? 'dash' : 'solid' },
+      hovertemplate: `${line.name} %{y:${line.format || '.4~g'}} ${line.unit || ''}<extra></extra>`,
+    });
+    const lone = lonePoints(line.t, line.y);
+    if (lone.x.length) traces.push({ ...lone, yaxis, visible, type: 'scatter', mode: 'markers', hoverinfo: 'skip', name: line.name, marker: { size: 5, color: colour } });
+    return traces;
+  });
+
+  /* --- axes ------------------------------------------------------------------------------------------------------- */
+  const extent = (panel, hidden, xRange) => {
+    let low = Infinity;
+    let high = -Infinity;
+    for (const line of panel.lines) {
+      if (hidden.has(line.name)) continue;
+      for (const values of [line.y, line.bandInScale === false ? null : line.lower, line.bandInScale === false ? null : line.upper]) {
+        if (!values) continue;
+        for (let i = 0; i < values.length; i += 1) {
+          const value = values[i];
+          if (value === null || (xRange && (line.t[i] < xRange[0] || line.t[i] > xRange[1]))) continue;
+          if (panel.log && value <= 0) continue;
+          if (value < low) low = value;
+          if (value > high) high = value;
+        }
+      }
+    }
+    for (const value of panel.shade || []) { low = Math.min(low, value); high = Math.max(high, value); }
+    if (low > high) return null;
+    if (panel.log) return [Math.log10(low) - 0.1, Math.log10(high) + 0.1];
+    const pad = Math.max((high - low) * 0.05, Math.abs(high) * 1e-3, 1e-9);
+    return [low - pad, high + pad];
+  };
+
+  const LOG_TICKS = [-4, -3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => [1, 1.5, 2, 3, 5, 7].map((digit) => Number((digit * 10 ** power).toPrecision(2))));
+  const grown = (range, before) => (range && before ? [Math.min(range[0], before[0]), Math.max(range[1], before[1])] : range || before);
+
+  const layoutOf = (state) => {
+    const { spec, hidden, element } = state;
+    const count = spec.panels.length;
+    const gap = 0.06;
+    const height = (1 - gap * (count - 1)) / count;
+    const line = token('--line');
+    const axis = { gridcolor: line, linecolor: token('--edge'), tickcolor: token('--edge'), zerolinecolor: line, automargin: true, tickfont: { size: 12 } };
+    const narrow = element.clientWidth < 560;
+    const layout = {
+      paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, hovermode: 'x unified', autosize: true,
+      font: { family: token('--font'), size: 12, color: token('--text') }, margin: { l: 56, r: 12, t: 28, b: 40 },
+      hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
+      uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],
+      modebar: { bgcolor: 'rgba(0,0,0,0)', color: token('--muted'), activecolor: token('--text') },
+      xaxis: { ...axis, title: { text: spec.x.title, font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, hoverformat: '.4~f' },
+    };
+    spec.panels.forEach((panel, i) => {
+      const top = 1 - i * (height + gap);
+      const wanted = extent(panel, hidden, spec.x.range);
+      state.yRanges[i] = state.keepY ? grown(wanted, state.yRanges[i]) : wanted;
+      const range = panel.range && !state.yRanges[i] ? panel.range : state.yRanges[i];
+      layout[i ? `yaxis${i + 1}` : 'yaxis'] = {
+        ...axis, domain: [Math.max(0, top - height), top], title: { text: '', font: { size: 12 } }, type: panel.log ? 'log' : 'linear',
+        ...(range ? { range, autorange: false } : {}), zeroline: !!panel.zero, zerolinecolor: token('--edge'), nticks: count > 2 ? 4 : 6, fixedrange: true,
+        ...(panel.log ? { tickmode: 'array', tickvals: LOG_TICKS, ticktext: LOG_TICKS.map(String) } : {}),
+      };
+      layout.annotations.push({ text: panel.title, xref: 'paper', yref: 'paper', x: 0, y: top, xanchor: 'left', yanchor: 'bottom', showarrow: false, font: { size: 12, color: token('--muted') } });
+      if (panel.shade) layout.shapes.push({ type: 'rect', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: panel.shade[0], y1: panel.shade[1], fillcolor: faded(token('--ok'), 0.16), line: { width: 0 }, layer: 'below' });
+      for (const mark of panel.marks || []) layout.shapes.push({ type: 'line', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: mark, y1: mark, line: { width: 1, dash: 'dot', color: token('--warn') } });
+    });
+    return layout;
+  };
+
+  const config = {
+    displaylogo: false, responsive: true, scrollZoom: false, doubleClick: false, displayModeBar: 'hover',
+    modeBarButtons: [['toImage'], ['zoomIn2d', 'zoomOut2d', 'resetScale2d']],
+  };
+
+  /* --- legend, drawing ---------------------------------------------------------------------------------------------- */
+  const legendOf = (state) => {
+    const list = document.createElement('ul');
+    list.className = 'legend';
+    for (const panel of state.spec.panels) {
+      for (const line of panel.lines) {
+        const item = document.createElement('li');
+        const button = document.createElement('button');
+        button.type = 'button';
+        button.setAttribute('aria-pressed', String(!state.hidden.has(line.name)));
+        const colour = colourOf(line);
+        button.innerHTML = `<svg viewBox="0 0 22 12" aria-hidden="true"><line x1="1" y1="6" x2="21" y2="6" stroke="${colour}"${line.dashed ? ' stroke-dasharray="5 3"' : ''}/></svg>`;
+        button.append(line.legend || line.name);
+        button.title = 'Show or hide';
+        button.addEventListener('click', () => {
+          if (state.hidden.has(line.name)) state.hidden.delete(line.name); else state.hidden.add(line.name);
+          state.keepY = false;
+          render(state);
+          legendOf(state);
+        });
+        item.append(button);
+        list.append(item);
+      }
+    }
+    const old = state.element.previousElementSibling;
+    if (old?.matches('ul.legend')) old.replaceWith(list); else state.element.before(list);
+  };
+
+  const render = (state) => {
+    const traces = state.spec.panels.flatMap((panel, i) => tracesOf(panel, i, state.hidden));
+    state.element.setAttribute('role', 'img');
+    state.element.setAttribute('aria-label', state.spec.label);
+    return Plotly.react(state.element, traces, layoutOf(state), config);
+  };
+
+  /* `keepY`: the same range with newer points, so that the axes of values grow and never jump. */
+  const drawChart = (element, spec, { keepY = false, onRange = null } = {}) => {
+    let state = drawn.get(element);
+    const isNew = !state;
+    if (isNew) {
+      state = { element, hidden: new Set(), yRanges: [], revision: 1 };
+      drawn.set(element, state);
+      element.classList.remove('chart-wait');
+      element.replaceChildren();
+    }
+    const shapeOf = (s) => s && JSON.stringify(s.panels.map((panel) => panel.lines.map((line) => line.legend || line.name)));
+    const isSameLegend = !isNew && shapeOf(state.spec) === shapeOf(spec);
+    if (!keepY || !isSameLegend) state.revision += 1;
+    state.spec = spec;
+    state.keepY = keepY && isSameLegend;
+    const done = render(state);
+    if (!isSameLegend) legendOf(state);
+    if (isNew && onRange) {
+      element.on('plotly_relayout', (change) => {
+        if (state.isSetting) return;
+        if ('xaxis.range[0]' in change) onRange([change['xaxis.range[0]'], change['xaxis.range[1]']]);
+        else if (change['xaxis.range']) onRange(change['xaxis.range']);
+        else if (change['xaxis.autorange']) onRange(null);
+      });
+    }
+    return done;
+  };
+
+  const redrawAll = () => { for (const state of drawn.values()) { state.keepY = true; render(state); legendOf(state); } };
+  new MutationObserver(redrawAll).observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawAll);
+  let theme = null;
+  window.addEventListener('beforeprint', () => { theme = document.documentElement.dataset.theme; document.documentElement.dataset.theme = 'light'; redrawAll(); });
+  window.addEventListener('afterprint', () => { document.documentElement.dataset.theme = theme; });
+
+  return { drawChart };
+})();
