@@ -7,7 +7,8 @@ are quoted. `row_id` is the order of arrival and the cursor of readers; rows nev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -107,20 +108,44 @@ def insert(
     listed = ", ".join(["row_digest", "row_late", "received", *[quoted(name) for name in names]])
     if connection.vendor == "postgresql":
         arrays = [
-            "%b::bigint[]", "%b::boolean[]", "%b::double precision[]",
+            "%b::bigint[]",
+            "%b::boolean[]",
+            "%b::double precision[]",
             *[f"%{'t' if kinds[name] == 'text' else 'b'}::{SQL_TYPES[kinds[name]]}[]" for name in names],
         ]
         statement = f"INSERT INTO {table} ({listed}) SELECT * FROM unnest({', '.join(arrays)}) ON CONFLICT DO NOTHING"
         return _insert_arrays(connection, statement, [digests, late, received, *columns])
-    marks = ", ".join(repeat("%s", 3 + len(names)))
-    rows: Any = zip(digests, late, received, *columns, strict=True)  # any iterable will do
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {table} ({listed}) VALUES ({marks}) ON CONFLICT DO NOTHING",
-            rows,
-        )
-        stored: int = cursor.rowcount
+    rows = list(zip(digests, late, received, *columns, strict=True))
+    return _insert_many_a_statement(connection, f"INSERT INTO {table} ({listed}) VALUES", 3 + len(names), rows)
+
+
+ROWS_A_STATEMENT = (64, 16, 4, 1)
+VALUES_A_STATEMENT = 30_000  # SQLite takes 32,766
+
+
+def _insert_many_a_statement(
+    connection: BaseDatabaseWrapper, statement: str, width: int, rows: list[tuple[Any, ...]]
+) -> int:
+    """SQLite's module lets go of Python's lock while a statement runs, and must win it back after each.
+
+    With `executemany` that is after each row: beside an event loop that works hard it stored 24,000 rows/s, and many
+    rows a statement 115,000. The few sizes keep the statements in the module's cache.
+    """
+    stored = done = 0
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        for size in ROWS_A_STATEMENT:
+            text = f"{statement} {_marks(width, size)} ON CONFLICT DO NOTHING"
+            while len(rows) - done >= size and (size == 1 or size * width <= VALUES_A_STATEMENT):
+                values = list(chain.from_iterable(rows[done : done + size]))
+                stored += connection.connection.execute(text, values).rowcount
+                done += size
     return stored
+
+
+@lru_cache(maxsize=1024)
+def _marks(width: int, rows: int) -> str:
+    return ",".join(repeat("(" + ",".join(repeat("?", width)) + ")", rows))
 
 
 def _insert_arrays(connection: BaseDatabaseWrapper, statement: str, arrays: list[Sequence[Any]]) -> int:
@@ -231,8 +256,10 @@ def select_extremes(
 ) -> list[tuple[Any, ...]]:
     """(bucket, least and greatest of each column) over `buckets` equal parts of `start <= test_time <= end`."""
     extremes = ", ".join(f"MIN({quoted(name)}), MAX({quoted(name)})" for name in names)
-    part = f"CAST(FLOOR(({TEST_TIME} - %s) * %s) AS BIGINT)" if connection.vendor == "postgresql" else (
-        f"CAST(({TEST_TIME} - %s) * %s AS INTEGER)"
+    part = (
+        f"CAST(FLOOR(({TEST_TIME} - %s) * %s) AS BIGINT)"
+        if connection.vendor == "postgresql"
+        else (f"CAST(({TEST_TIME} - %s) * %s AS INTEGER)")
     )
     with connection.cursor() as cursor:
         cursor.execute(

@@ -21,12 +21,12 @@ REJECTIONS_HELD = 10_000  # not yet read by their sender; past that no more fram
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A frame on its way through the writer."""
+    """Frames of one socket on their way through the writer."""
 
     stream: Stream
     submission: Submission
-    rows: int
     weight: int
+    frames: int = 1
 
 
 @dataclass(eq=False)
@@ -37,7 +37,7 @@ class Stream:
     loop: asyncio.AbstractEventLoop
     wants_answers: bool
     battery_id: int | None = None  # known after the first commit; another id later means the battery was deleted
-    position: int = 0  # rows of the battery before this socket, told in the hello
+    position: int = 0  # rows of the battery after the newest commit
     last_test_time: float | None = None
     sent: int = 0
     handled: int = 0
@@ -53,17 +53,6 @@ class Stream:
         """Whether all it sent is committed or refused."""
         return not self.in_flight
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        # Several may wait on one event, because each looks at its own condition before it clears and waits.
-        while not condition():
-            self.changed.clear()
-            await self.changed.wait()
-
-    def end(self) -> None:
-        """No more frames will come; what is answered when all are settled is the last answer."""
-        self.is_ending = True
-        self.changed.set()
-
     def is_over(self) -> bool:
         return self.is_ending and self.is_settled() and not self.has_news()
 
@@ -78,11 +67,22 @@ class Stream:
             self.changed.set()  # there is room again
         return taken
 
-    def take(self, item: Item, battery_id: int | None, position: int, last_test_time: float | None) -> None:
-        """Notes what became of a frame."""
+    def end(self) -> None:
+        """No more frames will come; what is answered when all are settled is the last answer."""
+        self.is_ending = True
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        # Several may wait on one event, because each looks at its own condition before it clears and waits.
+        while not condition():
+            self.changed.clear()
+            await self.changed.wait()
+
+    def note(self, item: Item, battery_id: int | None, position: int, last_test_time: float | None) -> None:
+        """Takes in what became of an item."""
         self.in_flight -= item.weight
-        self.handled += item.rows
-        self.frames += 1
+        self.handled += len(item.submission.received)
+        self.frames += item.frames
         self.is_orphan = self.is_orphan or item.submission.is_orphan
         if battery_id is not None:
             self.battery_id = battery_id
@@ -108,11 +108,10 @@ class Buffer:
     def put(self, stream: Stream, frame: Frame, frame_bytes: int, received: float) -> None:
         rows = len(frame)
         weight = max(rows, 1 + frame_bytes // BYTES_A_ROW)
-        submission = Submission(frame, received, stream.sent, battery_id=stream.battery_id)
+        self.arrivals.put(stream, frame, rows, weight, received)
         stream.sent += rows
         stream.in_flight += weight
         self.held += weight
-        self.arrivals.put(Item(stream, submission, rows, weight))
 
     def has_room(self, stream: Stream) -> bool:
         return (
@@ -137,41 +136,55 @@ class Buffer:
 
 
 class Arrivals:
-    """The queue into the writer's thread. `put` costs a deque's append as long as the writer has work."""
+    """The queue from the event loop into the writer's thread, in the order of arrival a battery."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
         self._items: deque[Item] = deque()
-        self._news = threading.Event()
+        self._open: dict[Stream, Item] = {}
         self._is_waited_for = False
 
-    def put(self, item: Item) -> None:
-        self._items.append(item)
-        if self._is_waited_for:
-            self._news.set()
+    def put(self, stream: Stream, frame: Frame, rows: int, weight: int, received: float) -> None:
+        with self._lock:
+            item = self._open.get(stream)
+            if item is not None and type(frame) is list:
+                # Frames of records become one list: the writer's work is a batch's and not a frame's.
+                assert type(item.submission.frame) is list
+                item.submission.frame += frame
+                item.submission.received += [received] * rows
+                item.weight += weight
+                item.frames += 1
+                return
+            submission = Submission(frame, [received] * rows, stream.sent, battery_id=stream.battery_id)
+            item = Item(stream, submission, weight)
+            self._items.append(item)
+            if type(frame) is list:
+                self._open[stream] = item
+            else:
+                self._open.pop(stream, None)
+            if self._is_waited_for:
+                self._news.notify()
 
     def wake(self) -> None:
-        self._news.set()
+        with self._lock:
+            self._news.notify()
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Until something lies here, at most so long; whether something does."""
-        self._is_waited_for = True
-        if not self._items:  # looked at after the flag was set: an item that came before is seen, one after wakes
-            self._news.wait(seconds)
-        self._is_waited_for = False
-        self._news.clear()
-        return bool(self._items)
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Until something lies here, or `until` is true and `wake` was called."""
+        with self._lock:
+            self._is_waited_for = True
+            self._news.wait_for(lambda: self._items or until())
+            self._is_waited_for = False
 
     def take(self, most_rows: int) -> list[Item]:
         items: list[Item] = []
         rows = 0
-        while rows < most_rows:
-            try:
+        with self._lock:
+            while self._items and rows < most_rows:
                 item = self._items.popleft()
-            except IndexError:
-                break
-            items.append(item)
-            rows += item.rows
+                if self._open.get(item.stream) is item:
+                    del self._open[item.stream]
+                items.append(item)
+                rows += len(item.submission.received)
         return items
-
-    def __len__(self) -> int:
-        return len(self._items)

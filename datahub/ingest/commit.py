@@ -130,7 +130,7 @@ def _store(battery: Battery, submissions: Sequence[Submission], limits: Limits) 
         result.stored += stored
         result.repeated += len(chunk) - stored
     if result.stored:
-        _note_arrival(battery, max(chunk.received[-1] for chunk in sieve.chunks))
+        _note_arrival(battery, max(max(chunk.received) for chunk in sieve.chunks))
     battery.rows += result.stored
     battery.repeated_rows += result.repeated
     battery.refused_rows += sum(len(submission.rejections) for submission in submissions)

@@ -74,7 +74,8 @@ def _part(submission: Submission, first: int, end: int) -> Submission:
         some = Unreadable(end - first, frame.code, frame.message)
     else:
         some = frame[first:end]
-    return Submission(some, submission.received, submission.first_index + first, battery_id=submission.battery_id)
+    number = submission.first_index + first
+    return Submission(some, submission.received[first:end], number, battery_id=submission.battery_id)
 
 
 def _added(first: Committed, second: Committed) -> Committed:

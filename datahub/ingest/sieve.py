@@ -7,9 +7,9 @@ sent.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from datahub.ingest import digest
@@ -30,10 +30,13 @@ JUDGED_SINGLY = 8  # below this many records, halving further costs more than lo
 
 @dataclass(slots=True)
 class Submission:
-    """One frame or request for one battery. `received` is Unix time, s; `first_index` its first record's number."""
+    """Rows that one sender sent to one battery: a request, a frame, or several frames of records.
+
+    `received` is Unix time, s, of each record; `first_index` is the number of the first of them.
+    """
 
     frame: Frame
-    received: float
+    received: list[float]
     first_index: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     battery_id: int | None = None  # the battery its sender began with; None while it is not known
@@ -69,18 +72,16 @@ class Chunk:
 
 @dataclass(slots=True)
 class Run:
-    """Records with the same keys, one after the other, as columns. `starts[i]` is where `submissions[i]` begins."""
+    """Records with the same keys, one after the other, as columns; `first` is the first one's place in `submission`."""
 
     names: tuple[Any, ...]
     columns: list[list[Any]]
     received: list[float]
-    starts: list[int]
-    submissions: list[tuple[Submission, int]]
+    submission: Submission
+    first: int = 0
 
     def refuse(self, row: int, code: str, message: str) -> None:
-        place = bisect_right(self.starts, row) - 1
-        submission, first = self.submissions[place]
-        submission.refuse(first + row - self.starts[place], code, message)
+        self.submission.refuse(self.first + row, code, message)
 
 
 class Sieve:
@@ -93,8 +94,9 @@ class Sieve:
         self.non_finite = 0
 
     def sift(self, submissions: Iterable[Submission]) -> None:
-        for run in _runs(submissions):
-            self._sift(run, 0, len(run.received))
+        for submission in submissions:
+            for run in _runs(submission):
+                self._sift(run, 0, len(run.received))
 
     def _sift(self, run: Run, first: int, end: int) -> None:
         if first == end:
@@ -230,47 +232,38 @@ def _each_row_has_a_value(columns: list[ColumnValues], rows: int) -> bool:
 
 
 # --- runs of records with the same keys ----------------------------------------------------------------------------
-def _runs(submissions: Iterable[Submission]) -> Iterable[Run]:
-    names: tuple[Any, ...] | None = None
-    rows: list[tuple[Any, ...]] = []
-    received: list[float] = []
-    starts: list[int] = []
-    origins: list[tuple[Submission, int]] = []
+def _runs(submission: Submission) -> Iterable[Run]:
+    frame = submission.frame
+    if isinstance(frame, Columns):
+        yield Run(frame.names, frame.columns, submission.received, submission)
+    elif isinstance(frame, Unreadable):
+        for index in range(frame.rows):
+            submission.refuse(index, frame.code, frame.message)
+    elif set(map(type, frame)) == {dict} and len(keys := set(map(tuple, frame))) == 1:  # as nearly always
+        yield from _run(keys.pop(), frame, submission, 0)
+    else:
+        first = 0
+        for keys_or_none, some in groupby(frame, _keys):
+            count = len(list(some))
+            if keys_or_none:
+                yield from _run(keys_or_none, frame[first : first + count], submission, first)
+            else:
+                for index in range(first, first + count):
+                    _refuse_shape(submission, index, frame[index])
+            first += count
 
-    def finished() -> Iterable[Run]:
-        nonlocal rows, received, starts, origins
-        if rows and names is not None:
-            yield Run(names, [list(column) for column in zip(*rows, strict=True)], received, starts, origins)
-        rows, received, starts, origins = [], [], [], []
 
-    for submission in submissions:
-        frame = submission.frame
-        if isinstance(frame, Columns):
-            yield from finished()
-            yield Run(frame.names, frame.columns, [submission.received] * frame.rows, [0], [(submission, 0)])
-            continue
-        if isinstance(frame, Unreadable):
-            for index in range(frame.rows):
-                submission.refuse(index, frame.code, frame.message)
-            continue
-        begun = False
-        for index, record in enumerate(frame):
-            if type(record) is not dict or not record:
-                _refuse_shape(submission, index, record)
-                begun = False
-                continue
-            keys = tuple(record)
-            if keys != names:
-                yield from finished()
-                names = keys
-                begun = False
-            if not begun:
-                starts.append(len(rows))
-                origins.append((submission, index))
-                begun = True
-            rows.append(tuple(record.values()))
-            received.append(submission.received)
-    yield from finished()
+def _keys(record: Any) -> tuple[Any, ...] | None:
+    return tuple(record) if type(record) is dict else None
+
+
+def _run(keys: tuple[Any, ...], records: list[Any], submission: Submission, first: int) -> Iterable[Run]:
+    if not keys:
+        for index in range(first, first + len(records)):
+            _refuse_shape(submission, index, {})
+        return
+    columns = list(map(list, zip(*map(dict.values, records), strict=True)))
+    yield Run(keys, columns, submission.received[first : first + len(records)], submission, first)
 
 
 def _refuse_shape(submission: Submission, index: int, record: Any) -> None:

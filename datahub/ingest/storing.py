@@ -47,7 +47,7 @@ def store_frame(battery_name: str, frame: Frame, partial: bool = False) -> Store
     """The same for what frames.decode gives."""
     if why := why_battery_name_is_refused(battery_name):
         raise BadBatteryName(why, fields={"name": [why]})
-    submission = Submission(frame, time.time())
+    submission = Submission(frame, [time.time()] * len(frame))
     try:
         with transaction.atomic():
             committed = commit_group({battery_name: [submission]})[battery_name]

@@ -53,10 +53,11 @@ class Writer:
         arrivals = self.buffer.arrivals
         try:
             while True:
-                if not arrivals.wait() and self._ending.is_set():
+                arrivals.wait(self._ending.is_set)
+                items = arrivals.take(self.most_rows)
+                if not items:  # woken only to end
                     return
-                while len(arrivals):
-                    self._commit(arrivals.take(self.most_rows))
+                self._commit(items)
         finally:
             connection.close()
 
@@ -86,7 +87,7 @@ class Writer:
         for item in items:
             self.buffer.release(item.weight)
             result = committed[item.stream.battery_name]
-            item.stream.take(item, result.battery_id, result.position, result.last_test_time)
+            item.stream.note(item, result.battery_id, result.position, result.last_test_time)
 
 
 def _commit_patiently(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committed]:
