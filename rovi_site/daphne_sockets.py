@@ -1,7 +1,8 @@
 """What Daphne's sockets lack, given to them as extensions of the ASGI scope.
 
-Daphne's queue of received frames is unbounded, its `send` never waits, and it answers every refused socket with 403.
-Its `send` carries the WebSocket protocol and so the transport, which can do all three.
+Daphne's queue of received frames is unbounded, its `send` never waits, it answers every refused socket with 403, and
+it cannot close with the codes of RFC 6455. Its `send` carries the WebSocket protocol and so the transport, which can
+do all four.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def _daphne_protocol(send: Send) -> Any | None:
 
 def _with_http_answers(protocol: Any, send: Send) -> Send:
     """`websocket.http.response.*`, of which Daphne can give the status and, as its phrase, a line of text."""
+    from autobahn.util import encode_truncate  # noqa: PLC0415  (only where Daphne serves)
     from autobahn.websocket.types import ConnectionDeny  # noqa: PLC0415  (only where Daphne serves)
 
     status = 403
@@ -78,6 +80,9 @@ def _with_http_answers(protocol: Any, send: Send) -> Send:
             del protocol.handshake_deferred  # as Daphne does when it rejects: it tells a handshake that still lasts
             handshake.errback(ConnectionDeny(status, HTTP_PHRASES.get(status, "Refused")))  # type: ignore[no-untyped-call]
             protocol.server.protocol_disconnected(protocol)
+        elif message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+            # Daphne's own way leaves out the reason, and refuses 1003, 1007 and 1009 with an exception.
+            protocol.sendCloseFrame(message.get("code") or 1000, encode_truncate(message.get("reason") or "", 123))
         else:
             await send(message)
 

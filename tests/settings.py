@@ -15,3 +15,6 @@ if "pytest" in sys.modules:  # not in the servers and workers that tests start: 
         os.environ.pop(name, None)
 
 from rovi_site.settings import *  # noqa: E402, F403
+from rovi_site.settings import STATIC_ROOT  # noqa: E402
+
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)

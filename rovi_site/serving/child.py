@@ -67,10 +67,15 @@ class Child:
             return f"The {self.name} has ended."
         if time.monotonic() - self._started > STEADY_SECONDS:
             self.failures = 0
-        pause = min(FIRST_PAUSE_SECONDS * 2**self.failures, LONGEST_PAUSE_SECONDS)
+        pause = self.pause
         self.failures += 1
         self._not_before = time.monotonic() + pause
         return f"The {self.name} {ending(status)}; starting it again in {pause:.0f} s. Its log: {self.log}"
+
+    @property
+    def pause(self) -> float:
+        """Seconds before it is started again, should it fail now."""
+        return float(min(FIRST_PAUSE_SECONDS * 2**self.failures, LONGEST_PAUSE_SECONDS))
 
     def stop(self, seconds: float, hurry: Callable[[], bool] = lambda: False) -> bool:
         """Asks, waits, and after `seconds`, or in a `hurry`, kills; False when it had to."""

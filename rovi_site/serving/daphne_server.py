@@ -1,92 +1,27 @@
-"""Daphne with bounded buffers in both directions, and an orderly end.
-
-Daphne's own queue of what a socket received has no bound, and its `send` never waits. A client that sends faster than
-rows are committed would fill the memory; here it is not read from until the application has caught up, so that TCP
-slows the client itself. One that does not read its acknowledgements makes `send` wait, which the application can time.
-"""
+"""Daphne with the limits and time-outs of the upload protocol, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from twisted.internet import defer
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
 
-from rovi_site.serving.limits import PING_SECONDS, PONG_SECONDS, SECONDS_TO_FINISH
+from rovi_site.serving.limits import PING_SECONDS, PONG_SECONDS, SECONDS_TO_CLOSE, SECONDS_TO_FINISH
 
-INBOX_BYTES = 256 * 1024  # a socket is not read from while more than this waits; one frame may always pass
 GOING_AWAY = 1001  # RFC 6455, 7.4.1
 
 
-class Inbox(asyncio.Queue[dict[str, Any]]):
-    """What a socket received and its application has not taken; pauses the socket while that is much."""
-
-    def __init__(self, transport: Any) -> None:
-        super().__init__()
-        self._transport = transport
-        self._waiting = 0
-        self._is_paused = False
-
-    def _put(self, message: dict[str, Any]) -> None:
-        super()._put(message)
-        self._waiting += _size(message)
-        if self._waiting > INBOX_BYTES and not self._is_paused:
-            self._is_paused = True
-            self._transport.pauseProducing()
-
-    def _get(self) -> dict[str, Any]:
-        message: dict[str, Any] = super()._get()
-        self._waiting -= _size(message)
-        if self._is_paused and self._waiting <= INBOX_BYTES // 2:
-            self._is_paused = False
-            self._transport.resumeProducing()
-        return message
-
-
-@implementer(IPushProducer)
-class Outbox:
-    """Told by the transport when its buffer is full and when it has drained."""
-
-    def __init__(self) -> None:
-        self.has_room = asyncio.Event()
-        self.has_room.set()
-
-    def pauseProducing(self) -> None:  # noqa: N802  (Twisted's names)
-        self.has_room.clear()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        self.has_room.set()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        self.has_room.set()
-
-
-class BoundedServer(Server):  # type: ignore[misc]  # Daphne has no types
-    def create_application(self, protocol: Any, scope: dict[str, Any]) -> asyncio.Queue[dict[str, Any]] | None:
-        """As Daphne's own, with an inbox and an outbox for a socket."""
-        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        if scope["type"] == "websocket":
-            inbox = Inbox(protocol.transport)
-            protocol.outbox = Outbox()
-            protocol.transport.unregisterProducer()  # the HTTP channel that it was before
-            protocol.transport.registerProducer(protocol.outbox, True)
-        scope.setdefault("asgi", {"version": "3.0"})
-        application = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
-        if protocol not in self.connections:
-            application.close()
-            return None
-        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
-        return inbox
-
-    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        await super().handle_reply(protocol, message)
-        if message["type"] == "websocket.send":
-            await protocol.outbox.has_room.wait()
+class OrderlyServer(Server):  # type: ignore[misc]  # Daphne has no types
+    def protocol_connected(self, protocol: Any) -> None:
+        super().protocol_connected(protocol)
+        if hasattr(protocol, "failByDrop"):
+            # A frame that is refused closes its socket with a code. Dropped at once, as is autobahn's way, the client
+            # would see a reset; so it is read from, and not heard, until it answers.
+            protocol.failByDrop = False
+            protocol.closeHandshakeTimeout = SECONDS_TO_CLOSE
 
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """Called before the reactor stops: sockets are closed, and what they brought so far is worked through first."""
@@ -96,8 +31,8 @@ class BoundedServer(Server):  # type: ignore[misc]  # Daphne has no types
             if application is None or application.done():
                 continue
             running.append(application)
-            if hasattr(protocol, "outbox"):
-                protocol.serverClose(GOING_AWAY)
+            if getattr(protocol, "state", None) == getattr(protocol, "STATE_OPEN", "no socket"):
+                protocol.sendCloseFrame(code=GOING_AWAY)  # `sendClose` refuses the protocol's own codes
         return defer.Deferred.fromFuture(asyncio.ensure_future(_finish(running)))
 
 
@@ -109,13 +44,9 @@ async def _finish(applications: list[asyncio.Future[Any]]) -> None:
         await asyncio.gather(*late, return_exceptions=True)
 
 
-def _size(message: dict[str, Any]) -> int:
-    return len(message.get("bytes") or b"") or len(message.get("text") or "")
-
-
 def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
     """Serves until SIGINT or SIGTERM; 1 when it could not listen."""
-    server = BoundedServer(
+    server = OrderlyServer(
         application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
         websocket_max_message_size=max_frame_bytes,

@@ -20,6 +20,7 @@ def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
             ws_max_size=max_frame_bytes,
             ws_ping_interval=PING_SECONDS,
             ws_ping_timeout=PONG_SECONDS,
+            ws_per_message_deflate=False,  # costs more than the frames of telemetry save; Daphne has none either
             lifespan="off",
             access_log=False,
             server_header=False,
