@@ -83,9 +83,11 @@ class ForecasterAdmin(admin.ModelAdmin):
         return super().get_queryset(request).prefetch_related("served")
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        before = Forecaster.objects.filter(pk=request.GET.get("from") or None).first()
+        number = request.GET.get("from", "")
+        before = Forecaster.objects.filter(pk=int(number)).first() if number.isdecimal() else None
         if before is None:
-            return super().get_changeform_initial_data(request)
+            given = super().get_changeform_initial_data(request)
+            return {"name": given.get("batteries", ""), **given}
         return {
             "name": before.name,
             "batteries": "\n".join(before.battery_names),

@@ -6,14 +6,17 @@ import csv
 import io
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
 from django.db.models import QuerySet
 
 from datahub.models import Battery
-from prognosis.errors import NoForecaster
+from prognosis.errors import ForecasterFailed, NoForecaster
 from prognosis.models import Forecaster, ForecasterState, ForecastRun
 from prognosis.storage import from_parquet
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def forecaster_of(battery_name: str) -> Forecaster:
@@ -26,6 +29,12 @@ def forecaster_of(battery_name: str) -> Forecaster:
     if found is None:
         raise NoForecaster(battery_name)
     return found
+
+
+def check_can_run(forecaster: Forecaster) -> None:
+    """Raises ForecasterFailed for one that could not be loaded."""
+    if forecaster.state == ForecasterState.FAILED:
+        raise ForecasterFailed(f"The forecaster {forecaster} could not be loaded: {forecaster.last_error}")
 
 
 def current_forecaster(battery_name: str) -> Forecaster | None:

@@ -19,7 +19,7 @@ class CsvParser(BaseParser):
 
     media_type = "text/csv"
 
-    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> str:
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         return _decoded(stream.read(MAX_CSV_BYTES + 1))
 
 

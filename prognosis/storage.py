@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete
 
 from prognosis.models import Forecaster, ForecastRun, SupportFile
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RUN_FILES = ("profile", "history_file", "load_file", "result_file")
 
@@ -56,5 +58,5 @@ def _remove_run_files(sender: type, instance: ForecastRun, **_: Any) -> None:
 
 
 def _remove(file: FieldFile) -> None:
-    if file:
-        transaction.on_commit(lambda: file.storage.delete(file.name))
+    if name := file.name:
+        transaction.on_commit(lambda: file.storage.delete(name))

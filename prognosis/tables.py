@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.db import DatabaseError, connection, transaction
 
 from prognosis.errors import HistoryFailed
 from prognosis.forecasting.sql import FUNCTIONS
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_ROWS = 1_000_000
 MAX_SECONDS = 10.0
@@ -110,6 +112,8 @@ def _preceded(first: Sequence[Any], rest: Iterator[Sequence[Any]]) -> Iterator[S
 
 
 def _as_columns(names: list[str], blocks: Iterator[Sequence[Any]]) -> dict[str, np.ndarray]:
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
     parts: list[np.ndarray] = []
     rows = 0
     for block in blocks:

@@ -9,7 +9,6 @@ from django.core.files.base import File
 
 from datahub.validators import why_battery_name_is_refused
 from prognosis.errors import NameRefused, ScriptRefused, SupportFileRefused
-from sandbox.folders import BadFileName, check_file_name
 
 MAX_SUPPORT_FILES = 50
 SCRIPT_NAME = "forecaster.py"
@@ -25,11 +24,7 @@ def check_name(name: str, field: str = "name") -> str:
 def check_script(definition: str | bytes) -> str:
     """The text of a script that Python can parse; raises ScriptRefused with the line. Nothing of it is run."""
     if isinstance(definition, bytes):
-        try:
-            definition = definition.decode("utf-8-sig")
-        except UnicodeDecodeError as wrong:
-            line = definition[: wrong.start].count(b"\n") + 1
-            raise ScriptRefused(f"Line {line}: the script is not UTF-8 text.", line) from None
+        definition = _decoded(definition)
     if len(definition.encode(errors="replace")) > settings.SCRIPT_MAX_BYTES:
         raise ScriptRefused(f"The script is larger than {settings.SCRIPT_MAX_BYTES:,} bytes.")
     if not definition.strip():
@@ -46,8 +41,18 @@ def check_script(definition: str | bytes) -> str:
     return definition
 
 
+def _decoded(script: bytes) -> str:
+    try:
+        return script.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        line = script[: wrong.start].count(b"\n") + 1
+        raise ScriptRefused(f"Line {line}: the script is not UTF-8 text.", line) from None
+
+
 def check_support_files(files: Sequence[File]) -> None:
     """Raises SupportFileRefused for a name that is no plain name, comes twice or is the script's, and for sizes."""
+    from sandbox.folders import BadFileName, check_file_name  # noqa: PLC0415  (numpy; a web process boots without it)
+
     if len(files) > MAX_SUPPORT_FILES:
         raise SupportFileRefused(f"{len(files)} files came; {MAX_SUPPORT_FILES} are the most. Pack them into one.")
     seen: set[str] = set()

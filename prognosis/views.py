@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -106,8 +106,6 @@ def _where(run: ForecastRun) -> str:
 
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        value = value[0] if value else None
     if not isinstance(value, str):
         raise FieldMissing(name)
     return value

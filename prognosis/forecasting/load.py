@@ -9,12 +9,13 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from prognosis.errors import LoadRefused
 from prognosis.forecasting.profile import MAX_POINTS, Profile, ProfileRefused, read_profile
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CONSTANTS = ("current", "power")
 
@@ -77,6 +78,8 @@ def load_columns(load: Load) -> dict[str, np.ndarray]:
     A value of a CSV holds from its row to the next one, and each point has the mean over its step: so charge and
     energy are the same at every resolution.
     """
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
     columns = {"test_time": np.arange(load.points) * load.resolution}
     for name, value in load.constants.items():
         columns[name] = np.full(load.points, value)

@@ -6,8 +6,10 @@ import csv
 import io
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_POINTS = 1_000_000
 MAX_CSV_BYTES = 64 * 2**20
@@ -30,6 +32,8 @@ class Profile:
 
     def means(self, name: str, edges: np.ndarray) -> np.ndarray:
         """The mean of a column between each edge and the next."""
+        import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
         values = self.columns[name]
         if len(values) == 1:
             return np.full(len(edges) - 1, values[0])
@@ -44,6 +48,8 @@ class ProfileRefused(ValueError):
 
 def read_profile(text: str) -> Profile:
     """The rows of a CSV with `test_time` and at least one of current, power, temperature; raises ProfileRefused."""
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
     if len(text) > MAX_CSV_BYTES:
         raise ProfileRefused(f"The CSV is larger than {MAX_CSV_BYTES // 2**20} MiB.")
     lines = csv.reader(io.StringIO(text.lstrip("\ufeff")), skipinitialspace=True)

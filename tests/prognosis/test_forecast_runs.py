@@ -10,7 +10,8 @@ from jobs.models import Job, State
 from jobs.queue import cancel, retry
 from prognosis.errors import BatteryNotServed, ForecasterFailed, NoForecaster
 from prognosis.forecasting.load import load_from
-from prognosis.forecasting.runs import request_run, run_again, run_forecast
+from prognosis.forecasting.making import run_forecast
+from prognosis.forecasting.runs import request_run, run_again
 from prognosis.models import Forecaster, ForecastRun, RunState
 from prognosis.queries import as_csv, as_lists, history_used_by, load_used_by, result_of, runs_of
 from tests.prognosis.conftest import HOLDS
@@ -289,7 +290,7 @@ def test_where_the_sandbox_lacks_a_wall_no_script_is_run(estimated, register, wo
 
 
 def test_a_fault_of_ours_ends_the_run_too(forecast, monkeypatch):
-    monkeypatch.setattr("prognosis.forecasting.runs.history_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("prognosis.forecasting.making.history_of", lambda *_: 1 / 0)
     run = forecast()
     assert (run.state, run.error_code, run.error) == (
         RunState.FAILED,
