@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from energykit.errors import InvalidParameters
@@ -27,14 +28,14 @@ class OcvTable:
         if complaints:
             raise InvalidParameters(complaints)
 
-    @property
+    @cached_property
     def slopes(self) -> tuple[float, ...]:
         """Of each segment, in V per unit of SOC."""
         return tuple(
             (self.voltage[k + 1] - self.voltage[k]) / (self.soc[k + 1] - self.soc[k]) for k in range(len(self.soc) - 1)
         )
 
-    @property
+    @cached_property
     def inner_knots(self) -> tuple[float, ...]:
         """Where one segment gives way to the next; a knot itself belongs to the segment on its right."""
         return self.soc[1:-1]
@@ -64,3 +65,23 @@ def complaints_about_knots(soc: Sequence[float], voltage: Sequence[float]) -> di
     if voltage[-1] <= voltage[0]:
         return {"ocv_voltage": "The voltage of a full cell must be above that of an empty one; is the table reversed?"}
     return {}
+
+
+def smoothed(soc: Sequence[float], voltage: Sequence[float], parts: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Knots with each segment cut into parts along a monotone cubic (Fritsch and Butland, SIAM J. Sci. Stat. Comput.
+    5 (1984) 300), so that the slope changes little from segment to segment; rising knots stay rising."""
+    widths = [right - left for left, right in pairwise(soc)]
+    secants = [(right - left) / width for (left, right), width in zip(pairwise(voltage), widths, strict=True)]
+    slopes = [secants[0]]
+    for (left, right), (before, after) in zip(pairwise(secants), pairwise(widths), strict=True):
+        share = (before + 2 * after) / (3 * (before + after))
+        slopes.append(left * right / (share * right + (1 - share) * left) if left * right > 0 else 0.0)
+    slopes.append(secants[-1])
+    fine = [(soc[0], voltage[0])]
+    for place, (width, secant) in enumerate(zip(widths, secants, strict=True)):
+        first, last = slopes[place], slopes[place + 1]
+        for part in range(1, parts + 1):
+            x = width * part / parts
+            bend, twist = (3 * secant - 2 * first - last) / width, (first + last - 2 * secant) / width**2
+            fine.append((round(soc[place] + x, 6), round(voltage[place] + x * (first + x * (bend + x * twist)), 6)))
+    return tuple(x for x, _ in fine), tuple(y for _, y in fine)

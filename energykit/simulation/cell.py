@@ -36,7 +36,7 @@ class SimulatedCell:
         nominal = self.preset.parameters(self.nominal_capacity_ah)
         build = np.random.default_rng([seed, 0])
         self.circuit = Circuit(
-            ocv=OcvTable(self.preset.ocv_soc, self.preset.ocv_voltage),
+            ocv=OcvTable(tuple(nominal["ocv_soc"]), tuple(nominal["ocv_voltage"])),
             lowest_voltage=self.preset.lowest_voltage,
             highest_voltage=self.preset.highest_voltage,
             new_capacity_ah=nominal["capacity_ah"] * float(build.uniform(0.97, 1.03)),
@@ -53,6 +53,7 @@ class SimulatedCell:
         self.time = 0.0  # s; up to here the life has been asked for
         self._row_time, self._switch_time, self._switch_to = 0.0, math.inf, 0.0
         self._cycle, self._drawn_ah = 1, 0.0
+        self._day_before: tuple[float, int] = (0.0, 0)
         self._dawn = 0.0, 1  # equivalent full cycles and cycle number when the day began
         self._begin_day(0)
         self._log()
@@ -96,7 +97,7 @@ class SimulatedCell:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
     def filter_parameters(self) -> JointFilterParameters:
-        """For a filter fed from this cell's first row: the preset's cell, which this one resembles, and a guessed SOC."""
+        """For a filter fed from this cell's first row: the preset that this cell resembles, and a guessed SOC."""
         return parameters_for_sparse_rows(self.preset, self.nominal_capacity_ah, self._guessed_soc)
 
     def _begin_day(self, day: int) -> None:
