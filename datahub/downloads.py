@@ -16,15 +16,17 @@ from datahub.windows import Window
 
 def download(request: HttpRequest, battery: Battery, window: Window, wanted: Format) -> StreamingHttpResponse:
     """Raises NoSuchColumn before the answer begins."""
-    pieces = exported(battery, window, wanted)
+    return stream(request, exported(battery, window, wanted), wanted.content_type, file_name(battery, wanted))
+
+
+def stream(request: HttpRequest, pieces: Iterator[bytes], content_type: str, name: str) -> StreamingHttpResponse:
+    """Sends a file as it is made; the first piece is made before the answer begins."""
     first = next(pieces, b"")
     whole = chain([first], pieces)
     # Under ASGI Django would first collect a plain iterator in memory, whole.
     content: Any = _in_threads(whole) if hasattr(request, "scope") else whole
     return StreamingHttpResponse(
-        content,
-        content_type=wanted.content_type,
-        headers={"Content-Disposition": f'attachment; filename="{file_name(battery, wanted)}"'},
+        content, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
 
 

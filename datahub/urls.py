@@ -6,12 +6,13 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+import datahub.converters  # noqa: F401  (registers `battery_name`)
 from datahub.views import RegisterBattery, Stats, UploadRows
 from datahub.viewsets import BatteryViewSet, DataImportViewSet
 
 urlpatterns: list[URLPattern] = [
     path("db/register", RegisterBattery.as_view(), name="db-register"),
-    path("db/upload/<path:name>", UploadRows.as_view(), name="db-upload"),
+    path("db/upload/<battery_name:name>", UploadRows.as_view(), name="db-upload"),
     path("db/stats", Stats.as_view(), name="db-stats"),
 ]
 api_routes: list[tuple[str, Any, str]] = [
