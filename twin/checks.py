@@ -22,7 +22,7 @@ def another_package_is_called_moirae(app_configs: Any = None, **_: Any) -> list[
     return [
         Warning(
             f"The installed package 'moirae' {found.version} is not ROVI's: PyPI has a workflow engine of that name.",
-            hint="Run `pip uninstall moirae`; docs/how-to/install-moirae.md tells how to get ROVI's, which nothing needs.",
+            hint="Run `pip uninstall moirae`. How to get ROVI's stands in docs/how-to/install-moirae.md.",
             id="twin.W001",
         )
     ]

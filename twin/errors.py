@@ -116,3 +116,11 @@ class SandboxUnavailable(Refused):
 
 class LostToAnother(Exception):
     """Another process steps this estimator now: what was computed here is thrown away."""
+
+
+class FieldMissing(Refused):
+    code = "field_missing"
+    status = 422
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is needed, as text.", fields={name: ["This is needed, as text."]})

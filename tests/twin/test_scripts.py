@@ -53,7 +53,15 @@ def test_the_same_filter_as_a_script_gives_the_numbers_of_the_built_in_one(
     catch_up()
     built_in, scripted = found("built in"), found("script")
     assert len(scripted) == 299  # the first row is the first control of both
-    for name in ("row_ids", "test_time", "means", "covariances", "predicted_voltage", "innovation", "innovation_variance"):
+    for name in (
+        "row_ids",
+        "test_time",
+        "means",
+        "covariances",
+        "predicted_voltage",
+        "innovation",
+        "innovation_variance",
+    ):
         np.testing.assert_array_equal(getattr(scripted, name), getattr(built_in, name), err_msg=name)
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from sandbox.errors import GuestNotOpened, ScriptError, ScriptFailed, WallsMissing, ZygoteLost
-from sandbox.folders import private_folder, remove_folder
+from sandbox.folders import private_folder
 from sandbox.guest import Guest
 from sandbox.limits import Limits
 from sandbox.zygote import running_zygote
@@ -87,7 +84,7 @@ def loaded_guest(estimator: Estimator) -> tuple[Guest, dict[str, Any]]:
     )
     try:
         zygote = running_zygote(settings.SANDBOX_REQUIRED_WALLS)
-        guest = zygote.open(GUEST, private_folder(_folder_of_guests(), files), limits)
+        guest = zygote.open(GUEST, private_folder(Path(settings.ROVI_DATA) / "sandbox", files), limits)
     except (WallsMissing, ZygoteLost, GuestNotOpened) as wrong:
         raise SandboxUnavailable(str(wrong)) from wrong
     except (OSError, ValueError) as wrong:
@@ -136,22 +133,3 @@ def failure_of(error: Mapping[str, Any], *, row: int | None = None, output: str 
 def storable(text: str) -> str:
     """PostgreSQL stores no NUL; a script may print or raise one."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-_folder_lock = threading.Lock()
-
-
-def _folder_of_guests() -> Path:
-    with _folder_lock:
-        return _folder_of_process(os.getpid())
-
-
-@cache
-def _folder_of_process(process: int) -> Path:
-    """Guests' folders of this process. Those that a killed process could not remove go now."""
-    base = Path(settings.ROVI_DATA) / "sandbox"
-    for other in base.glob("estimators-*"):
-        number = other.name.partition("-")[2]
-        if not number.isdigit() or not Path(f"/proc/{number}").exists() or int(number) == process:
-            remove_folder(other)
-    return base / f"estimators-{process}"

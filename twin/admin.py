@@ -1,0 +1,217 @@
+"""Estimators in the admin: register a version, see how far it is, why it stopped and at which line, let it go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from access.errors import Refused
+from access.roles import Role, role_of
+from jobs.queries import jobs_of
+from twin.forms import EstimatorForm, beginning_from
+from twin.models import Estimator, SupportFile
+from twin.queries import DEVIATIONS_OF_BAND, health_of, newest_covariance, newest_mean
+from twin.registration import choose_estimator, register_estimator, retry_estimator
+from twin.scripts import numbered_lines
+from twin.states import condition_of, rows_behind
+
+JOBS_SHOWN = 5
+
+
+class SupportFiles(admin.TabularInline):
+    model = SupportFile
+    fields = readonly_fields = ("name", "size", "sha256")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Estimator)
+class EstimatorAdmin(admin.ModelAdmin):
+    """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
+
+    form = EstimatorForm
+    list_display = ("battery", "version", "kind", "shown_state", "lag", "soh", "is_current", "last_error", "registered")
+    list_display_links = ("battery", "version")
+    list_filter = ("state", "kind", "is_current")
+    search_fields = ("battery__name", "last_error", "files__name")
+    show_full_result_count = False
+    actions = ("retry", "make_current")
+    fields_when_known = (
+        "sentence", "shown_traceback", "numbered_script", "estimates", "cursor", "lag", "skipped", "script_output",
+        "parameters", "required_time", "entry", "library_versions", "script_sha256", "registered_by", "registered",
+        "last_jobs", "links",
+    )  # fmt: skip
+
+    def has_change_permission(self, request: HttpRequest, obj: Estimator | None = None) -> bool:
+        return obj is None and super().has_change_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Estimator]:
+        found = super().get_queryset(request).select_related("battery", "progress", "registered_by")
+        return found.defer("progress__checkpoint")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Estimator | None = None) -> Any:
+        if obj is not None:
+            return [(None, {"fields": self.fields_when_known})]
+        return [
+            (None, {"fields": ("battery_name", "kind")}),
+            ("Script", {"fields": ("definition", "script_file", "files", "keep_files_of", "required_time")}),
+            ("Built-in filter", {"fields": ("preset", "parameters", *EstimatorForm.parameter_fields())}),
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Estimator | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Its fields are the form's own, made when it is opened, so Django is not asked to find them in the record."""
+        return EstimatorForm if obj is None else super().get_form(request, obj, change, **{**kwargs, "fields": ()})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Estimator | None = None) -> tuple[str, ...]:
+        return self.fields_when_known if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Estimator | None) -> list[Any]:
+        return [SupportFiles] if obj and obj.is_script else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        number = request.GET.get("from", "")
+        before = Estimator.objects.select_related("battery").filter(pk=number if number.isdigit() else None).first()
+        if before is not None:
+            return beginning_from(before)
+        return {"battery_name": request.GET.get("battery", ""), **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request: HttpRequest, obj: Estimator, form: ModelForm, change: bool) -> None:
+        assert isinstance(form, EstimatorForm)
+        stored = register_estimator(
+            battery_name=form.cleaned_data["battery_name"], **form.wishes, registered_by=request.user
+        )
+        obj.__dict__.update(stored.__dict__)  # the admin goes on with the object that it made
+
+    # --- what is shown ---------------------------------------------------------------------------------------------
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, estimator: Estimator) -> str:
+        condition = condition_of(estimator)
+        return f"{condition.shape} {condition.state}"
+
+    @admin.display(description="state")
+    def sentence(self, estimator: Estimator) -> str:
+        condition = condition_of(estimator)
+        return f"{condition.shape} {condition.state.capitalize()}: {condition.sentence}"
+
+    @admin.display(description="rows behind")
+    def lag(self, estimator: Estimator) -> str:
+        return f"{rows_behind(estimator):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+    @admin.display(description="capacity, Ah")
+    def soh(self, estimator: Estimator) -> str:
+        health = health_of(estimator)
+        if health.capacity is None or health.capacity_sd is None:
+            return "—"
+        return f"{health.capacity:.3f} ±{DEVIATIONS_OF_BAND * health.capacity_sd:.3f}"
+
+    @admin.display(description="traceback")
+    def shown_traceback(self, estimator: Estimator) -> SafeString | str:
+        return format_html("<pre>{}</pre>", estimator.traceback) if estimator.traceback else "—"
+
+    @admin.display(description="script")
+    def numbered_script(self, estimator: Estimator) -> SafeString | str:
+        """The script with numbered lines, the line of the last error marked."""
+        plain, marked = "{}  {}", "<mark>{}  {}</mark>"
+        lines = [
+            (format_html(marked if failed else plain, f"{number:4}", line),)
+            for number, line, failed in numbered_lines(estimator)
+        ]
+        if not lines:
+            return "—"
+        return format_html('<pre class="script">{}</pre>', format_html_join("\n", "{}", lines))
+
+    @admin.display(description="newest estimate")
+    def estimates(self, estimator: Estimator) -> SafeString | str:
+        mean, covariance = newest_mean(estimator), newest_covariance(estimator)
+        if mean is None or covariance is None:
+            return "None yet."
+        names = estimator.progress.state_names
+        return format_html_join(
+            "",
+            "<div>{} = {} ± {}</div>",
+            (
+                (name, f"{mean[place]:.6g}", f"{DEVIATIONS_OF_BAND * max(covariance[place][place], 0) ** 0.5:.2g}")
+                for place, name in enumerate(names)
+            ),
+        )
+
+    @admin.display(description="cursor")
+    def cursor(self, estimator: Estimator) -> str:
+        progress = estimator.progress
+        speed = f", {1e6 / progress.steps_per_second:.0f} µs a step" if progress.steps_per_second else ""
+        latest = "" if progress.latest_time is None else f", t = {progress.latest_time:,.0f} s"
+        return f"row {progress.cursor} of {estimator.battery.rows} rows{latest}{speed}"
+
+    @admin.display(description="rows without an estimate")
+    def skipped(self, estimator: Estimator) -> str:
+        counts = estimator.progress.rows_skipped
+        return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in counts.items()) or "none"
+
+    @admin.display(description="jobs")
+    def last_jobs(self, estimator: Estimator) -> SafeString | str:
+        jobs = jobs_of(f"twin.estimator:{estimator.pk}")[:JOBS_SHOWN]
+        if not jobs:
+            return "—"
+        return format_html_join(
+            "",
+            '<div><a href="{}">{}</a> {} {}</div>',
+            ((_address("job", job.pk), job, job.state, job.error) for job in jobs),
+        )
+
+    @admin.display(description="links")
+    def links(self, estimator: Estimator) -> SafeString:
+        links = (
+            ("New version from this", f"{reverse('admin:twin_estimator_add')}?from={estimator.pk}"),
+            ("Battery", _address("admin:datahub_battery_change", estimator.battery_id)),
+            ("Page", _address("estimator", estimator.pk) or _address("dashboard", estimator.battery.name)),
+            ("API", reverse("estimator-detail", args=[estimator.pk])),
+            ("Estimates as CSV", f"{reverse('estimator-estimates', args=[estimator.pk])}?format=csv"),
+        )
+        return format_html_join(" · ", '<a href="{}">{}</a>', ((address, word) for word, address in links if address))
+
+    # --- what can be done ------------------------------------------------------------------------------------------
+    @admin.action(description="Retry", permissions=["add"])
+    def retry(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
+        self._do_each(request, estimators, "retried", lambda each: retry_estimator(each, request.user))
+
+    @admin.action(description="Make current", permissions=["add"])
+    def make_current(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
+        self._do_each(request, estimators, "made current", choose_estimator)
+
+    def _do_each(
+        self, request: HttpRequest, estimators: QuerySet[Estimator], word: str, verb: Callable[[Estimator], Any]
+    ) -> None:
+        if role_of(request.user) < Role.ENGINEER:
+            self.message_user(request, "This needs the role engineer.", messages.ERROR)
+            return
+        done, skipped = 0, []
+        for estimator in estimators:
+            try:
+                verb(estimator)
+                done += 1
+            except Refused as refused:
+                skipped.append(refused.message)
+        tail = f", {len(skipped)} skipped: {skipped[0]}" if skipped else "."
+        self.message_user(request, f"{done} {word}{tail}", messages.WARNING if skipped else messages.SUCCESS)
+
+
+def _address(route: str, argument: Any) -> str:
+    """Of a page, or empty where the site has none of that name: pages lie in the room above."""
+    try:
+        return reverse(route, args=[argument])
+    except NoReverseMatch:
+        return ""

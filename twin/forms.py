@@ -1,0 +1,195 @@
+"""Register an estimator by a form: a script with its files, or the built-in filter from a preset, fields or JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.core.files.base import ContentFile, File
+
+from access.errors import Refused
+from datahub.models import Battery
+from twin.models import Estimator
+from twin.registration import checked_parameters
+from twin.scripts import text_of_script
+from twin.states import Kind
+from twin.validators import check_required_time, check_script, check_support_files
+
+KINDS = [
+    (Kind.JOINT_UKF, "Built-in: joint unscented filter over SOC, RC currents, hysteresis, capacity and R0"),
+    (Kind.SCRIPT, "Script: a Python file that defines an object `estimator`"),
+]
+PARAMETER = "parameter_"  # before the names of the fields of a single parameter
+
+
+class SeveralFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFiles(forms.FileField):
+    """Any number of uploads under one name; its value is a list."""
+
+    widget = SeveralFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[File]:
+        return [super(SeveralFiles, self).clean(file, initial) for file in data or []]
+
+
+class JsonText(forms.CharField):
+    """A number, a list or a map as JSON; None where it is left empty."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return json.loads(text, parse_constant=_no_constant)
+        except ValueError as wrong:
+            raise forms.ValidationError(f"This is no JSON: {wrong}. A list is written [0, 0.5, 1].") from None
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+class EstimatorForm(forms.ModelForm):
+    """A new version; once valid, `wishes` is what `register_estimator` takes beside the battery's name."""
+
+    battery_name = forms.CharField(
+        max_length=255, label="Battery", help_text="It need not exist yet.", widget=forms.TextInput(attrs={"size": 60})
+    )
+    kind = forms.ChoiceField(choices=KINDS, initial=Kind.JOINT_UKF, widget=forms.RadioSelect)
+
+    definition = forms.CharField(
+        required=False, strip=False, label="Script", widget=forms.Textarea(attrs={"rows": 24, "cols": 100})
+    )
+    script_file = forms.FileField(required=False, label="or as a file", help_text="A file counts more than the text.")
+    files = SeveralFiles(required=False, label="Support files", help_text="They lie beside the script when it runs.")
+    keep_files_of = forms.ModelChoiceField(
+        Estimator.objects.none(), required=False, widget=forms.HiddenInput, label="Files of the version before"
+    )
+    required_time = forms.FloatField(
+        required=False, min_value=0, label="Required time, s", help_text="How much data there must be before it starts."
+    )
+
+    preset = forms.ChoiceField(required=False, help_text="A typical cell; what is given below counts more.")
+    parameters = JsonText(
+        required=False, label="Parameters as JSON", widget=forms.Textarea(attrs={"rows": 6, "cols": 100}),
+        help_text="A map of the names below to values. The single fields count more.",
+    )  # fmt: skip
+
+    class Meta:
+        model = Estimator
+        fields = ()
+
+    wishes: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        from energykit.presets import PRESETS  # noqa: PLC0415  (numpy; a web process boots without it)
+        from energykit.ukf import field_descriptions  # noqa: PLC0415  (as above)
+
+        self.fields["preset"].choices = [("", "none"), *((key, each.title) for key, each in PRESETS.items())]
+        self.fields["keep_files_of"].queryset = Estimator.objects.all()
+        for described in field_descriptions():
+            self.fields[PARAMETER + described.name] = JsonText(
+                required=False,
+                label=f"{described.title}, {described.unit}" if described.unit else described.title,
+                help_text=described.explanation + _default_in_words(described.default),
+                widget=forms.TextInput(attrs={"size": 100}),
+            )
+
+    @classmethod
+    def parameter_fields(cls) -> tuple[str, ...]:
+        from energykit.ukf import field_descriptions  # noqa: PLC0415  (as above)
+
+        return tuple(PARAMETER + described.name for described in field_descriptions())
+
+    def clean_battery_name(self) -> str:
+        name: str = self.cleaned_data["battery_name"]
+        Battery._meta.get_field("name").run_validators(name)
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if self.errors:
+            return given
+        kind = given["kind"]
+        self.wishes = {"kind": kind, **(self._script() if kind == Kind.SCRIPT else self._built_in())}
+        return given
+
+    def _post_clean(self) -> None:
+        """The record is the verb's to make and to check."""
+
+    def _script(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        file, files = given.get("script_file"), [*given.get("files", []), *self._kept_files()]
+        definition = file.read() if file else given.get("definition", "")
+        seconds = 0.0
+        for field, check in (
+            ("script_file" if file else "definition", lambda: check_script(definition)),
+            ("files", lambda: check_support_files(files)),
+            ("required_time", lambda: check_required_time(given.get("required_time"))),
+        ):
+            try:
+                check()
+            except Refused as refused:
+                self.add_error(field, refused.message)
+        seconds = given.get("required_time") or 0.0
+        return {"definition": definition, "files": files, "required_time": seconds}
+
+    def _kept_files(self) -> list[File]:
+        """Those of the version that this one begins from, but for names that come anew."""
+        before = self.cleaned_data.get("keep_files_of")
+        if before is None:
+            return []
+        anew = {file.name for file in self.cleaned_data.get("files", [])}
+        kept = []
+        for stored in before.files.all():
+            if stored.name not in anew:
+                with stored.file.open("rb") as content:
+                    kept.append(ContentFile(content.read(), name=stored.name))
+        return kept
+
+    def _built_in(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        whole = given.get("parameters") or {}
+        if not isinstance(whole, dict):
+            self.add_error("parameters", "Give a map of names to values.")
+            return {}
+        single = {
+            name.removeprefix(PARAMETER): value
+            for name, value in given.items()
+            if name.startswith(PARAMETER) and value is not None
+        }
+        parameters = {**whole, **single}
+        try:
+            checked_parameters(parameters, given.get("preset", ""))
+        except Refused as refused:
+            complaints = refused.fields.get("parameters")
+            for name, complaint in complaints.items() if isinstance(complaints, dict) else []:
+                beside = PARAMETER + name if PARAMETER + name in self.fields else "parameters"
+                self.add_error(beside, complaint)
+            if not self.errors:
+                self.add_error("preset", refused.message)
+        return {"parameters": parameters, "preset": given.get("preset", "")}
+
+
+def beginning_from(before: Estimator) -> dict[str, Any]:
+    """What the form shows first for a new version of an estimator."""
+    return {
+        "battery_name": before.battery.name,
+        "kind": before.kind,
+        "definition": text_of_script(before),
+        "keep_files_of": before.pk,
+        "required_time": before.required_time,
+        "parameters": json.dumps(before.parameters) if before.parameters else "",
+    }
+
+
+def _default_in_words(default: Any) -> str:
+    return "" if default is None else f" When empty: {json.dumps(default) if default else 'derived from the cell'}."
