@@ -26,7 +26,7 @@ from datahub.models import Battery, DataImport
 from datahub.negotiation import ROW_RENDERERS, RowsNegotiation
 from datahub.registration import delete_battery, finish, register_battery, reopen, update_battery
 from datahub.serializers import BatterySerializer, DataImportSerializer, TruthSerializer
-from datahub.truths import store_truths, truths_in
+from datahub.truths import checked_truths, store_truths, truths_in
 from datahub.units import unit_of
 from datahub.uploading import store_body
 from datahub.views import PARTIAL, wants_partial
@@ -166,9 +166,7 @@ class BatteryViewSet(viewsets.ModelViewSet):
         """What a simulation knows: SOC (0 to 1), capacity (Ah), R0 (Ω). POST stores each moment once."""
         battery = self.get_object()
         if request.method == "POST":
-            told = TruthSerializer(data=request.data, many=True)
-            told.is_valid(raise_exception=True)
-            return Response({"stored": store_truths(battery, told.validated_data)})
+            return Response({"stored": store_truths(battery, checked_truths(request.data))})
         return Response(truths_in(battery, window_of(request.query_params)))
 
     @extend_schema(request={"multipart/form-data": DataImportSerializer}, responses={202: DataImportSerializer})

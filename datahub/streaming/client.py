@@ -27,7 +27,6 @@ PING_SECONDS = 60.0
 
 # After these the same frames would only be refused again.
 FATAL_CODES = {1003, 1007, 1008, 1009, 4410}
-FIRST_SERVER_ERROR = 500
 
 
 class Frame(NamedTuple):
@@ -222,7 +221,5 @@ def _why_closed(closed: ConnectionClosed) -> ServiceError:
 
 
 def _why_refused(refused: InvalidStatus) -> ServiceError:
-    status = refused.response.status_code
-    if status >= FIRST_SERVER_ERROR:
-        return Unreachable(f"The server answers HTTP {status}.")
-    return RefusedByService(status, sentence_of(bytes(refused.response.body or b"")))
+    answer = RefusedByService(refused.response.status_code, sentence_of(bytes(refused.response.body or b"")))
+    return answer if answer.is_final else Unreachable(f"The server answers HTTP {answer.status}.")

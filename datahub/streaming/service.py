@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 SECONDS_TO_ANSWER = 60.0
+FIRST_SERVER_ERROR = 500
 HERE = ("127.0.0.1", "localhost", "::1")
 PLAIN = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 
@@ -29,6 +30,11 @@ class RefusedByService(ServiceError):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(f"{sentence} (HTTP {status})")
         self.status = status
+
+    @property
+    def is_final(self) -> bool:
+        """False where the same request may go through a little later."""
+        return self.status < FIRST_SERVER_ERROR and self.status not in (408, 429)
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,14 @@ class Service:
         return f"ws{self.address.removeprefix('http')}/db/upload/{quote(battery_name, safe='')}?ack=1"
 
     def get(self, path: str) -> Any:
-        return self._ask("GET", path, None)
+        return self.ask("GET", path)
 
     def post(self, path: str, document: Any) -> Any:
-        return self._ask("POST", path, json.dumps(document).encode())
+        return self.ask("POST", path, document)
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Any:
+    def ask(self, method: str, path: str, document: Any = None) -> Any:
         """The answer's JSON. Blocks; raises Unreachable or RefusedByService."""
+        body = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(self.address + path, data=body, method=method)  # noqa: S310  (http, see `at`)
         request.add_header("Content-Type", "application/json")
         if self.authorization:
