@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from prognosis.models import Forecaster, ForecastRun, SupportFile
 from prognosis.queries import as_lists, result_of
 
 
+@extend_schema_serializer(component_name="ForecasterFile")
 class SupportFileSerializer(serializers.ModelSerializer):
     class Meta:
         model = SupportFile
@@ -43,6 +45,7 @@ class ForecasterWithScriptSerializer(ForecasterSerializer):
             return str(script.read().decode())
 
 
+@extend_schema_serializer(component_name="ForecasterRegistration")
 class RegistrationSerializer(serializers.Serializer):
     """What a registration takes; JSON, a form, or a multipart form with files."""
 

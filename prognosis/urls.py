@@ -6,13 +6,13 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from prognosis.views import Register, Run
+from prognosis.views import Register, Run, RunNamed
 from prognosis.viewsets import ForecasterViewSet, ForecastViewSet
 
 urlpatterns: list[URLPattern] = [
     path("prognosis/register", Register.as_view(), name="prognosis-register"),
     path("prognosis/run", Run.as_view(), name="prognosis-run"),
-    path("prognosis/<path:name>/run", Run.as_view(), name="prognosis-run-named"),
+    path("prognosis/<path:name>/run", RunNamed.as_view(), name="prognosis-run-named"),
 ]
 api_routes: list[tuple[str, Any, str]] = [
     ("forecasters", ForecasterViewSet, "forecaster"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -73,6 +73,14 @@ class Run(APIView):
 
     def post(self, request: Request, name: str | None = None) -> HttpResponse:
         return _forecast(request, name)
+
+
+@extend_schema_view(
+    get=extend_schema(operation_id="prognosis_run_named_retrieve"),
+    post=extend_schema(operation_id="prognosis_run_named_create"),
+)
+class RunNamed(Run):
+    """The same, with the battery's name in the address."""
 
 
 def _forecast(request: Request, name: str | None) -> HttpResponse:

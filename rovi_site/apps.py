@@ -6,7 +6,8 @@ class RoviSiteConfig(AppConfig):
     verbose_name = "ROVI"
 
     def ready(self) -> None:
-        from rovi_site import checks, wiring  # noqa: PLC0415  (rooms are met only once all of them are loaded)
+        # Rooms are met only once all of them are loaded; `schema` registers itself.
+        from rovi_site import checks, schema, wiring  # noqa: F401, PLC0415
 
         wiring.connect()
         checks.register()
