@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from asking import run
 
 import sandbox
+from tests.sandbox.asking import run
 
 pytestmark = pytest.mark.usefixtures("witness")
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from asking import run
 
 import sandbox
+from tests.sandbox.asking import run
 
 pytestmark = pytest.mark.usefixtures("witness")
 

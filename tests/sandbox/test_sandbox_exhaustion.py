@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from asking import run
 
 import sandbox
+from tests.sandbox.asking import run
 
 pytestmark = pytest.mark.usefixtures("witness")
 

@@ -5,11 +5,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from asking import run
 
 import sandbox
 from sandbox import folders
 from sandbox.folders import BadFileName, FolderTooBig, check_folder, private_folder, remove_folder, sweep
+from tests.sandbox.asking import run
 
 
 def test_files_are_copied_and_only_their_owner_may_read_them(tmp_path):

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from asking import run
 
 import sandbox
 from sandbox import walls as walls_module
 from sandbox import zygote as zygote_module
+from tests.sandbox.asking import run
 
 GUEST = "tests.sandbox.attacked_guest"
 COUNTING = b"def run(): return 1"
