@@ -67,7 +67,7 @@ def checked_parameters(parameters: Mapping[str, Any] | None, preset: str = "") -
 def retry_estimator(estimator: Estimator, requested_by: Any = None) -> Estimator:
     """Lets a failed one go on where it stopped, or load again where it never ran; raises NotFailed."""
     with transaction.atomic():
-        found = Estimator.objects.select_for_update().select_related("load_job").get(pk=estimator.pk)
+        found = Estimator.objects.select_for_update(of=("self",)).select_related("load_job").get(pk=estimator.pk)
         gave_up = found.load_job is not None and found.load_job.state in ("failed", "cancelled")
         if found.state != Stored.FAILED and not (found.state == Stored.WAITING and gave_up):
             raise NotFailed(str(found), found.state)

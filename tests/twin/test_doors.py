@@ -13,7 +13,7 @@ from tests.twin.conftest import catch_up, run_jobs
 from twin.models import Estimator
 from twin.registration import register_estimator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 SMALLEST = "estimator = object()"
 

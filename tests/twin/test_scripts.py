@@ -16,7 +16,7 @@ from twin.queries import current_estimator, estimates
 from twin.registration import register_estimator, retry_estimator
 from twin.states import condition_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 def rows(*times, current=1.0, voltage=3.7, **more):
