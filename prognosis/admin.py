@@ -14,7 +14,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from access.errors import Refused
-from access.roles import Role, role_of
 from prognosis.forecasting.runs import request_run, run_again
 from prognosis.forms import ForecasterForm, ForecastRunForm
 from prognosis.models import Forecaster, ForecastRun, RunState, ServedBattery, SupportFile
@@ -149,11 +148,8 @@ class ForecasterAdmin(admin.ModelAdmin):
             ("API", reverse("forecaster-detail", args=[forecaster.pk])),
         )
 
-    @admin.action(description="Load again")
+    @admin.action(description="Load again", permissions=["change"])
     def load_again(self, request: HttpRequest, forecasters: QuerySet[Forecaster]) -> None:
-        if role_of(request.user) < Role.ENGINEER:
-            self.message_user(request, "This needs the role engineer.", messages.ERROR)
-            return
         for forecaster in forecasters:
             queue_loading(forecaster, request.user)
         self.message_user(request, f"{len(forecasters)} queued.", messages.SUCCESS)
@@ -213,14 +209,11 @@ class ForecastRunAdmin(admin.ModelAdmin):
         return _links(
             ("Page", _address("forecast", run.pk)),
             ("API", reverse("forecast-detail", args=[run.pk])),
-            ("CSV", reverse("forecast-result", args=[run.pk]) if run.state == RunState.DONE else ""),
+            ("CSV", f"{reverse('forecast-result', args=[run.pk])}?format=csv" if run.state == RunState.DONE else ""),
         )
 
-    @admin.action(description="Forecast again")
+    @admin.action(description="Forecast again", permissions=["change"])
     def forecast_again(self, request: HttpRequest, runs: QuerySet[ForecastRun]) -> None:
-        if role_of(request.user) < Role.OPERATOR:
-            self.message_user(request, "This needs the role operator.", messages.ERROR)
-            return
         queued, skipped = 0, []
         for run in runs:
             try:

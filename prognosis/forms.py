@@ -95,6 +95,9 @@ class ForecastRunForm(ForecastForm, forms.ModelForm):
         model = ForecastRun
         fields = ()
 
+    def _post_clean(self) -> None:
+        """Puts nothing into a record: `request_run` makes it, and fields of the same name mean other things there."""
+
 
 class SeveralFilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True

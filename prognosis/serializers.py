@@ -12,6 +12,7 @@ from prognosis.queries import as_lists, result_of
 
 
 @extend_schema_serializer(component_name="ForecasterFile")
+@extend_schema_serializer(component_name="ForecasterFile")
 class SupportFileSerializer(serializers.ModelSerializer):
     class Meta:
         model = SupportFile
@@ -45,6 +46,7 @@ class ForecasterWithScriptSerializer(ForecasterSerializer):
             return str(script.read().decode())
 
 
+@extend_schema_serializer(component_name="ForecasterRegistration")
 @extend_schema_serializer(component_name="ForecasterRegistration")
 class RegistrationSerializer(serializers.Serializer):
     """What a registration takes; JSON, a form, or a multipart form with files."""

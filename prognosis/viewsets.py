@@ -11,15 +11,18 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import ViewerReadsEngineerWrites
+from datahub.exports import CSV, PARQUET, Format
+from datahub.negotiation import CsvRenderer, ParquetRenderer, RowsNegotiation
 from datahub.queries import battery_named
 from prognosis.errors import NoResult
 from prognosis.forecasting.runs import request_run, run_again
 from prognosis.models import Forecaster, ForecastRun
-from prognosis.queries import as_csv, latest_runs, result_of
+from prognosis.queries import as_csv, as_lists, latest_runs, result_of
 from prognosis.registration import register_forecaster
 from prognosis.requests import load_of_request
 from prognosis.serializers import (
@@ -86,28 +89,41 @@ class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return self._accepted(run_again(self.get_object(), request.user))
 
     @extend_schema(
-        parameters=[OpenApiParameter("as", OpenApiTypes.STR, enum=["csv", "parquet"], default="csv")],
-        responses={(200, "text/csv"): OpenApiTypes.STR, (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY},
+        parameters=[OpenApiParameter("format", str, enum=["json", "csv", "parquet"], description="Or by Accept.")],
+        responses={(200, "application/json"): OpenApiTypes.OBJECT, (200, "text/csv"): OpenApiTypes.BINARY},
     )
-    @action(detail=True)
-    def result(self, request: Request, pk: str) -> HttpResponse:
-        """The columns of load and forecast as a file: `?as=csv` or `?as=parquet`."""
+    @action(
+        detail=True,
+        renderer_classes=[JSONRenderer, CsvRenderer, ParquetRenderer],
+        content_negotiation_class=RowsNegotiation,
+    )
+    def result(self, request: Request, pk: str) -> Response | HttpResponse:
+        """The columns of load and forecast: JSON, or with `?format=` a CSV or Parquet file."""
         run = self.get_object()
         if not run.result_file:
             raise NoResult(run.pk, run.state_now)
-        if request.query_params.get("as", "csv") == "parquet":
+        wanted = request.accepted_renderer.format
+        if wanted == PARQUET.name:
             with run.result_file.open("rb") as file:
-                return _download(file.read(), "application/vnd.apache.parquet", f"forecast-{run.pk}.parquet")
-        return _download(as_csv(result_of(run)), "text/csv; charset=utf-8", f"forecast-{run.pk}.csv")
+                return _download(file.read(), PARQUET, run)
+        if wanted == CSV.name:
+            return _download(as_csv(result_of(run)), CSV, run)
+        return Response(as_lists(result_of(run)))
 
     def get_queryset(self) -> QuerySet[ForecastRun]:
         return latest_runs()
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(response, "exception", False):  # a refusal is JSON, whatever the result would have been
+            request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def _accepted(self, run: ForecastRun) -> Response:
         return Response(ForecastSerializer(run).data, status=202)
 
 
-def _download(content: Any, content_type: str, name: str) -> HttpResponse:
+def _download(content: bytes | str, wanted: Format, run: ForecastRun) -> HttpResponse:
+    name = f"forecast-{run.pk}{wanted.suffix}"
     return HttpResponse(
-        content, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        content, content_type=wanted.content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )

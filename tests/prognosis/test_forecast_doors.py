@@ -245,19 +245,20 @@ def test_a_forecast_over_rest_is_accepted_then_done_and_has_its_files(served, cl
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
     address = f"/api/v1/forecasts/{answer.json()['id']}/"
     assert client.get(address).json()["result"] is None
-    refused = client.get(f"{address}result/")
+    refused = client.get(f"{address}result/?format=csv")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "no_result")
     work()
     told = client.get(address).json()
     assert (told["state"], told["result"], told["battery"], told["load"]) == (
         "done", RESULT, "cell", {"ahead_time": 3.0, "resolution": 1.0},
     )  # fmt: skip
-    csv = client.get(f"{address}result/")
+    assert client.get(f"{address}result/").json() == RESULT
+    csv = client.get(f"{address}result/?format=csv")
     assert csv["Content-Disposition"] == f'attachment; filename="forecast-{told["id"]}.csv"'
     assert csv.content.decode().splitlines() == [
         "test_time,battery_time,q_t__base_values", "0.0,120.0,0.98", "1.0,121.0,0.98", "2.0,122.0,0.98",
     ]  # fmt: skip
-    parquet = client.get(f"{address}result/?as=parquet")
+    parquet = client.get(f"{address}result/?format=parquet")
     assert pq.read_table(io.BytesIO(parquet.content)).to_pydict() == RESULT
     (listed,) = client.get("/api/v1/forecasts/?battery__name=cell&state=done").json()["results"]
     assert "result" not in listed
