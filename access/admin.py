@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminRadioSelect
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
@@ -27,7 +28,9 @@ User = get_user_model()
 
 
 class HasRole(forms.ModelForm):
-    role = forms.ChoiceField(choices=ROLE_CHOICES, required=False, widget=forms.RadioSelect)
+    role = forms.ChoiceField(
+        choices=ROLE_CHOICES, required=False, widget=AdminRadioSelect(attrs={"class": "radiolist"})
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,9 +13,10 @@ from django.shortcuts import redirect
 from access.roles import Role, role_of
 
 # From what sends data to who may come in. Rooms and records that are not named follow, in alphabetical order.
-ROOMS = ("datahub", "twin", "prognosis", "jobs", "access", "auth")
+ROOMS = ("datahub", "twin", "prognosis", "jobs", "access")
+PEOPLE = "auth"  # Django's accounts, shown beside our tokens
 RECORDS = (
-    "Battery", "Import", "Truth", "Estimator", "Checkpoint", "Forecaster", "ForecastRun", "Forecast", "Job", "Worker",
+    "Battery", "DataImport", "Estimator", "Checkpoint", "Forecaster", "ForecastRun", "Forecast", "Job", "Worker",
     "User", "Token",
 )  # fmt: skip
 
@@ -41,6 +42,11 @@ class RoviAdminSite(admin.AdminSite):
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         rooms: list[dict[str, Any]] = list(super().get_app_list(request, app_label))
+        accounts = next((room for room in rooms if room["app_label"] == PEOPLE), None)
+        beside = next((room for room in rooms if room["app_label"] == "access"), None)
+        if accounts and beside:
+            beside["models"] += accounts["models"]
+            rooms.remove(accounts)
         for room in rooms:
             room["models"].sort(key=lambda record: _place(RECORDS, record["object_name"]))
         return sorted(rooms, key=lambda room: _place(ROOMS, room["app_label"]))

@@ -32,7 +32,7 @@ HOST = env.text("HOST", "127.0.0.1", "Address that the web server listens on.")
 PORT = env.integer("PORT", 8000, "Port that the web server listens on.", at_least=1, at_most=65535)
 ALLOWED_HOSTS = hosts.answered_to(
     HOST,
-    env.words("ROVI_ALLOWED_HOSTS", (), "Host names that requests may carry; empty: loopback's, and those of HOST."),
+    env.words("ROVI_ALLOWED_HOSTS", (), "Host names that requests may carry, beside the loopback's; empty: those of HOST."),
 )
 CSRF_TRUSTED_ORIGINS = list(
     env.words("ROVI_TRUSTED_ORIGINS", (), "Origins (https://name) of pages that may post and open sockets.")
@@ -172,6 +172,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+DATETIME_FORMAT = "Y-m-d H:i:s"  # of the admin; in UTC
+DATE_FORMAT = "Y-m-d"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -188,6 +190,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz/"]  # asked by what stands behind the proxy too
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

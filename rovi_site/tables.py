@@ -59,7 +59,7 @@ def select_mean_nis(
             "SELECT AVG(test_time), AVG(innovation * innovation / innovation_variance) "
             f"FROM {quoted(estimates_table(estimator_id))} "
             "WHERE test_time >= %s AND test_time <= %s AND row_id > %s AND innovation_variance > 0 "
-            "GROUP BY row_id / %s HAVING COUNT(*) * 2 >= %s ORDER BY 1",
+            "GROUP BY (row_id - 1) / %s HAVING COUNT(*) * 2 >= %s ORDER BY 1",
             [start, end, after_row, rows, rows],
         )
         return cursor.fetchall()

@@ -164,7 +164,7 @@ def _tiles(battery: Battery, health: Health | None, newest: list[dict[str, Any]]
                 quantity.title,
                 number(None if value is None else float(value) * quantity.scale, quantity.digits, signed=is_current),
                 quantity.unit.split(",")[0],
-                note=stale or (_direction(value) if is_current else "newest row" if newest else "no row yet"),
+                note=stale or ("no row yet" if not newest else _direction(value) if is_current else "newest row"),
                 is_stale=is_stale,
             )
         )

@@ -61,7 +61,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def refused(request: HttpRequest, error: Refused, near: list[str] | None = None) -> HttpResponse:
     """The page of a refusal that a verb or query has worded."""
     title = "Not found" if error.status == 404 else "This was not done"
-    return _answer(request, error.status, title, f"{error.message} {error.hint}".strip(), near=near)
+    sentence = error.message if near else f"{error.message} {error.hint}".strip()
+    return _answer(request, error.status, title, sentence, near=near)
 
 
 def _answer(

@@ -20,7 +20,7 @@ def gap_after(times: Sequence[float]) -> list[int]:
     if len(steps) < 3:
         return []
     ordered = sorted(steps)
-    usual, long = median(ordered), ordered[math.ceil(len(ordered) * 0.95) - 1]
+    usual, long = median(ordered), ordered[int((len(ordered) - 1) * 0.95)]
     longest = GAP_STEPS * max(usual, long)
     return [place for place, step in enumerate(steps) if step > longest > 0]
 

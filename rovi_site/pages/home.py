@@ -30,16 +30,17 @@ SORTS = {
     "rows": ("rows", "name"),
     "last": ("last_received", "name"),
 }
+# The address's word, the title, and how the column is set.
 COLUMNS = (
-    ("name", "Battery", False),
-    ("", "Data", False),
-    ("", "SOC", True),
-    ("", "SOH, 95 % band", True),
-    ("", "R0", True),
-    ("", "Capacity over time", False),
-    ("", "Estimator", False),
-    ("rows", "Rows", True),
-    ("last", "Last row", True),
+    ("name", "Battery", ""),
+    ("", "Data", ""),
+    ("", "SOC", "number"),
+    ("", "SOH, 95 % band", "number"),
+    ("", "R0", "number"),
+    ("", "Capacity over time", "wide-only"),
+    ("", "Estimator", ""),
+    ("rows", "Rows", "number"),
+    ("last", "Last row", "number"),
 )
 
 
@@ -65,7 +66,7 @@ class Column:
     """A head of the table; `order` is what aria-sort says, `next_sort` the address's word of a click."""
 
     title: str
-    is_number: bool
+    style: str
     order: str
     next_sort: str
 
@@ -120,14 +121,13 @@ def _chosen(request: HttpRequest, badges: dict[int, Badge]) -> QuerySet[Battery]
 def _columns(sort: str) -> list[Column]:
     asked = sort or "name"
     columns = []
-    for word, title, is_number in COLUMNS:
+    for word, title, style in COLUMNS:
         is_here = bool(word) and asked.lstrip("-") == word
         order = ("descending" if asked.startswith("-") else "ascending") if is_here else ""
         # Numbers are first wanted greatest first.
-        first_click, second_click = (f"-{word}", word) if is_number else (word, f"-{word}")
-        columns.append(
-            Column(title, is_number, order, word and (second_click if asked == first_click else first_click))
-        )
+        first_click, second_click = (f"-{word}", word) if style == "number" else (word, f"-{word}")
+        click = second_click if asked == first_click else first_click
+        columns.append(Column(title, style, order, click if word else ""))
     return columns
 
 

@@ -1,0 +1,133 @@
+"""The pages of jobs and of the service's own state."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from jobs.models import Job, JobLine, State, Worker
+from tests.rovi_site.pages import battery_with_rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page_as(client, user_with_role):
+    def make(role: str):
+        client.force_login(user_with_role(role))
+        return client
+
+    return make
+
+
+def alive_worker() -> Worker:
+    return Worker.objects.create(name="host-1", heartbeat=timezone.now())
+
+
+def test_a_queued_job_says_why_it_does_not_run(page_as):
+    job = Job.objects.create(kind="import_file", title="Import a.h5")
+    client = page_as("viewer")
+    assert (
+        "No worker is running. Start one with manage.py run_worker." in client.get(f"/jobs/{job.pk}").content.decode()
+    )
+    alive_worker()
+    assert "It is the next in line." in client.get(f"/jobs/{job.pk}").content.decode()
+
+
+def test_no_worker_is_told_on_every_page_and_one_that_lives_ends_it(page_as):
+    client = page_as("viewer")
+    for address in ("/", "/jobs", "/status", "/admin/"):
+        assert "No worker is running." in client.get(address).content.decode(), address
+    alive_worker()
+    assert "No worker is running." not in client.get("/").content.decode()
+
+
+def test_a_failed_job_shows_its_error_log_and_traceback(page_as):
+    now = timezone.now()
+    job = Job.objects.create(
+        kind="load_estimator", title="Load", state=State.FAILED, error="Line 41: <i>nan</i>", traceback="ValueError: nan",
+        tries=3, max_tries=3, started=now, finished=now,
+    )  # fmt: skip
+    JobLine.objects.create(job=job, text="Loading.")
+    page = page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
+    assert "Failed 3 of 3: Line 41: &lt;i&gt;nan&lt;/i&gt;" in page
+    assert "<pre>ValueError: nan</pre>" in page
+    assert "  Loading." in page
+
+
+def test_a_job_leads_to_what_it_is_for(page_as):
+    battery = battery_with_rows("module 7/α", rows=2)
+    job = Job.objects.create(kind="import_file", subject=f"datahub.battery:{battery.pk}")
+    page = page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
+    assert '<a href="/dashboard/module%207/%CE%B1">module 7/α</a>' in page
+
+
+def test_an_operator_cancels_a_job_and_a_viewer_does_not(page_as):
+    job = Job.objects.create(kind="import_file")
+    assert page_as("viewer").post(f"/jobs/{job.pk}/cancel").status_code == 403
+    answer = page_as("operator").post(f"/jobs/{job.pk}/cancel", follow=True)
+    job.refresh_from_db()
+    assert (job.state, job.cancel_requested_by) == (State.CANCELLED, "the-operator")
+    assert "Cancelled by the-operator" in answer.content.decode()
+
+
+def test_a_retried_job_leaves_the_failed_ones(page_as):
+    job = Job.objects.create(
+        kind="load_estimator", title="Load", state=State.FAILED, error="nan", finished=timezone.now()
+    )
+    client = page_as("operator")
+    answer = client.post(f"/jobs/{job.pk}/retry", follow=True)
+    fresh = Job.objects.get(retry_of=job)
+    assert answer.redirect_chain[-1][0] == f"/jobs/{fresh.pk}"
+    assert list(client.get("/jobs?state=failed").context["page"]) == []
+    assert f"Retried as #{fresh.pk}." in client.get(f"/jobs/{job.pk}").content.decode()
+
+
+def test_a_job_that_is_done_is_not_retried_and_the_page_says_why(page_as):
+    job = Job.objects.create(kind="load_estimator", state=State.DONE, finished=timezone.now())
+    answer = page_as("operator").post(f"/jobs/{job.pk}/retry", follow=True)
+    assert "is done" in answer.content.decode()
+    assert Job.objects.count() == 1
+
+
+def test_jobs_are_found_by_state_kind_text_and_number(page_as):
+    first = Job.objects.create(kind="import_file", title="Import a.h5")
+    second = Job.objects.create(kind="run_forecast", title="Forecast", state=State.DONE, error="")
+    client = page_as("viewer")
+    assert list(client.get("/jobs?state=queued").context["page"]) == [first]
+    assert list(client.get("/jobs?kind=run_forecast").context["page"]) == [second]
+    assert list(client.get("/jobs?q=a.h5").context["page"]) == [first]
+    assert list(client.get(f"/jobs?q=%23{second.pk}").context["page"]) == [second]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_three_jobs_cost_the_queries_of_one(page_as, django_assert_num_queries, jobs):
+    worker = alive_worker()
+    for _ in range(jobs):
+        Job.objects.create(kind="import_file", worker=worker)
+    client = page_as("viewer")
+    with django_assert_num_queries(10):
+        client.get("/jobs")
+
+
+def test_an_unknown_job_is_a_page_with_a_way_on(page_as):
+    answer = page_as("viewer").get("/jobs/999")
+    assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is no job #999." in page
+    assert '<a class="button button-main" href="/">Show the fleet</a>' in page
+
+
+def test_the_status_tells_workers_walls_queue_disk_and_versions(page_as):
+    alive_worker()
+    Worker.objects.create(name="host-2", heartbeat=timezone.now() - timedelta(hours=1))
+    Worker.objects.create(name="host-3", heartbeat=timezone.now() - timedelta(hours=1), stopped=timezone.now())
+    Job.objects.create(kind="import_file")
+    answer = page_as("viewer").get("/status")
+    assert {row.worker.name: row.badge.word for row in answer.context["workers"]} == {
+        "host-1": "Alive", "host-2": "Lost", "host-3": "Ended",
+    }  # fmt: skip
+    assert (answer.context["alive"], answer.context["queued"]) == (1, 1)
+    assert len(answer.context["walls"]) >= 3
+    assert {"Python", "django", "numpy"} <= {name for name, _ in answer.context["versions"]}
+    assert 0 < answer.context["disk_share"] < 1
