@@ -15,6 +15,8 @@ Value: TypeAlias = Any  # a float, or a contiguous array of floats with one batt
 # Pivots below this share of their variance are rounding noise (eps is 2e-16, a pivot sums up to 6 products).
 SMALLEST_PIVOT_SHARE = 1e-14
 SMALLEST_PIVOT = 1e-30
+# The first is the least that leaves rounding (eps over it) well below it; the last leaves a diagonal.
+SHRINKAGES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 @cache
@@ -62,37 +64,40 @@ def pivot_floor(variance: Value) -> Value:
 
 
 def is_positive_definite(packed: Sequence[float], states: int) -> bool:
-    """Whether the filter can draw from this covariance as it stands."""
-    _, _, repairs = repair(packed, states)
-    return repairs == 0
+    """Whether the filter can draw its points from this covariance as it stands."""
+    return _sound_factor(packed, states) is not None
 
 
-def repair(packed: Sequence[float], states: int) -> tuple[list[float], list[float], int]:
-    """The covariance with each variance raised just enough, its factor, and how many had to be raised.
+def repair(packed: Sequence[float], states: int) -> tuple[list[float], list[float], bool]:
+    """The nearest sound covariance that is cheap to find, its factor, and whether it is another one.
 
-    What `factor` calls sound comes back untouched, and what comes back is sound to `factor`, with the same bits: so a
-    filter restored from a checkpoint draws the same points as the one that wrote it.
+    A variance that is not positive becomes next to nothing, without covariances; then all correlations shrink by as
+    little as helps. What is sound comes back untouched and what comes back is sound, with the same bits: a filter
+    restored from a checkpoint draws the same points as the one that wrote it. The values must be finite.
     """
+    upper = _sound_factor(packed, states)
+    if upper is not None:
+        return list(packed), upper, False
     at = packed_index(states)
-    sound, upper, repairs = list(packed), [0.0] * len(packed), 0
-    for row in range(states):
-        here = at[row]
-        explained = [upper[above[row]] * upper[above[row]] for above in at[:row]]
-        pivot = _less(sound[here[row]], explained)
-        if not pivot > pivot_floor(sound[here[row]]):
-            scale = abs(sound[here[row]]) + sum(explained)
-            sound[here[row]] += 4 * pivot_floor(scale) - pivot
-            pivot = _less(sound[here[row]], explained)
-            repairs += 1
-        root = math.sqrt(pivot)
-        upper[here[row]] = root
-        for column in range(row + 1, states):
-            shared = [upper[above[row]] * upper[above[column]] for above in at[:row]]
-            upper[here[column]] = _less(sound[here[column]], shared) / root
-    return sound, upper, repairs
+    kept = list(packed)
+    for state in range(states):
+        if not kept[at[state][state]] > pivot_floor(kept[at[state][state]]):
+            for place in at[state]:
+                kept[place] = 0.0
+            kept[at[state][state]] = 4.0 * SMALLEST_PIVOT
+    variances = set(variance_places(states))
+    for shrinkage in SHRINKAGES:
+        shrunk = [each if place in variances else each * (1.0 - shrinkage) for place, each in enumerate(kept)]
+        upper = _sound_factor(shrunk, states)
+        if upper is not None:
+            return shrunk, upper, True
+    raise AssertionError("a diagonal of positive variances has a factor")
 
 
-def _less(value: float, parts: Sequence[float]) -> float:
-    for part in parts:
-        value = value - part
-    return value
+def _sound_factor(packed: Sequence[float], states: int) -> list[float] | None:
+    try:
+        upper, pivots = factor(packed, states, math.sqrt)
+    except (ValueError, ZeroDivisionError):  # the root of a negative pivot; division by a pivot of zero
+        return None
+    floors = (pivot_floor(packed[place]) for place in variance_places(states))
+    return upper if all(pivot > floor for pivot, floor in zip(pivots, floors, strict=True)) else None

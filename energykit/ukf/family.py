@@ -60,9 +60,8 @@ class Family:
             tally[place] = getattr(state.counts, name)
 
     def advance(self, rows: Sequence[FilterRows]) -> list[FilterResult]:
-        with np.errstate(all="ignore"):  # times far apart may overflow; such a step is found to diverge
-            intake = take_in(rows, self.controls)
-            motions = motions_of(intake, self.controls, self.constants.efficiency, self.constants.time_constants)
+        intake = take_in(rows, self.controls)
+        motions = motions_of(intake, self.controls, self.constants.efficiency, self.constants.time_constants)
         stepped = np.flatnonzero(intake.outcome == Outcome.STEPPED)
         schedule = Schedule(intake.battery[stepped])
         steps = step_through(schedule, motions, self.mean, self.covariance, self.constants)

@@ -12,6 +12,9 @@ from energykit.ukf.step import Row
 
 SECONDS_PER_HOUR = 3600.0
 
+# No clock and no sensor says more than this, and products of what is below it do not overflow.
+LARGEST_READING = 1e15
+
 Places = NDArray[np.intp]
 
 
@@ -84,9 +87,11 @@ def take_in(rows: Sequence[FilterRows], controls: LastControls) -> Intake:
         for name in ("time", "current", "voltage")
     )
     outcome = np.full(len(time), Outcome.STEPPED, dtype=np.uint8)
-    finite = np.isfinite(time) & np.isfinite(current) & np.isfinite(voltage)
-    outcome[~finite] = Outcome.NOT_FINITE
-    candidates = np.flatnonzero(finite)
+    readable = np.ones(len(time), dtype=bool)
+    for readings in (time, current, voltage):
+        readable &= np.abs(readings) < LARGEST_READING  # false for NaN too
+    outcome[~readable] = Outcome.NOT_FINITE
+    candidates = np.flatnonzero(readable)
     backwards = _goes_backwards(time[candidates], battery[candidates], controls)
     outcome[candidates[backwards]] = Outcome.BACKWARDS
     taken = candidates[~backwards]

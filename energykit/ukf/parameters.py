@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
 from typing import Any, Self
 
 from energykit.errors import InvalidParameters
@@ -108,7 +109,7 @@ class JointFilterParameters:
             self.r0_ohm,
         )
 
-    @property
+    @cached_property
     def ocv(self) -> OcvTable:
         return OcvTable(soc=self.ocv_soc, voltage=self.ocv_voltage)
 

@@ -16,7 +16,7 @@ class Outcome(IntEnum):
 
     STEPPED = 0
     FIRST_CONTROL = 1  # the very first row only says which current flows until the second
-    NOT_FINITE = 2  # time, current or voltage is missing; the row is passed over as if it had not come
+    NOT_FINITE = 2  # time, current or voltage is no reading (NaN, infinite, 1e15); passed over as if it had not come
     BACKWARDS = 3  # older than a row already taken; passed over likewise
     DIVERGED = 4  # its numbers broke the arithmetic: the state before it is kept, its current counts
 

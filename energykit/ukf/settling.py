@@ -36,10 +36,10 @@ def settle(mean: Sequence[float], covariance: Sequence[float]) -> tuple[Belief, 
     """The belief, sound, and whether it had to be repaired; None where it is not finite."""
     if not (_all_finite(mean) and _all_finite(covariance)):
         return None
-    sound, upper, repairs = repair(covariance, len(mean))
+    sound, upper, was_repaired = repair(covariance, len(mean))
     if not (_all_finite(sound) and _all_finite(upper)):
         return None
-    return Belief(list(mean), sound, upper), repairs > 0
+    return Belief(list(mean), sound, upper), was_repaired
 
 
 def believe(mean: list[Floats], covariance: list[Floats]) -> tuple[Belief, NDArray[np.bool_]]:

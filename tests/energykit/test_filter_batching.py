@@ -1,0 +1,131 @@
+"""A battery gets the same bits alone, in any company, and however its rows are cut into calls."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from energykit.errors import BadRows
+from energykit.ukf import FilterRows, FleetFilter, run_filter
+from tests.energykit.cells import cell_with, drive
+
+TAKEN = ("time", "current", "voltage")
+COLUMNS = ("means", "covariances", "predicted_voltage", "innovation", "innovation_variance", "skipped")
+
+
+def bits(result):
+    return {name: getattr(result, name).tobytes() for name in COLUMNS}
+
+
+def battery(place):
+    """Cells of all three families, each with its own capacity, table and rows."""
+    parameters = cell_with(place % 3, capacity_ah=2.0 + 0.01 * place, initial_soc=0.3 + 0.002 * (place % 100))
+    if place % 2:
+        soc = tuple(np.linspace(0, 1, 4 + place % 9).tolist())
+        parameters = replace(parameters, ocv_soc=soc, ocv_voltage=tuple(3.0 + 1.2 * each**1.5 for each in soc))
+    return parameters, drive(5 + place % 7, seed=place)
+
+
+@pytest.mark.parametrize("size", [*range(1, 34), 1000])
+def test_a_battery_alone_and_in_a_fleet_of_any_size_gets_the_same_bits(size):
+    parameters, rows = zip(*(battery(place) for place in range(size)), strict=True)
+
+    together = FleetFilter(parameters).advance(rows)
+
+    for place in range(0, size, max(size // 40, 1)):
+        assert bits(together[place]) == bits(run_filter(parameters[place], rows[place]))
+
+
+def test_a_fleet_wider_than_a_block_gets_the_same_bits(monkeypatch):
+    monkeypatch.setattr("energykit.ukf.stepping.BLOCK", 8)
+    parameters, rows = zip(*(battery(3 * place) for place in range(30)), strict=True)
+
+    together = FleetFilter(parameters).advance(rows)
+
+    for place in range(30):
+        assert bits(together[place]) == bits(run_filter(parameters[place], rows[place]))
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_floats_and_arrays_give_the_same_bits(monkeypatch, few):
+    """`FEW` decides from which number of batteries on arrays are used: here always, and never."""
+    parameters, rows = zip(*(battery(place) for place in range(24)), strict=True)
+    usual = FleetFilter(parameters).advance(rows)
+
+    monkeypatch.setattr("energykit.ukf.stepping.FEW", few)
+
+    assert [bits(each) for each in FleetFilter(parameters).advance(rows)] == [bits(each) for each in usual]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 14))
+def test_rows_in_any_chunks_with_checkpoints_between_give_the_same_bits(seed, size):
+    chance = np.random.default_rng(seed)
+    parameters, rows = zip(*(battery(place) for place in range(size)), strict=True)
+    whole = FleetFilter(parameters)
+    expected = whole.advance(rows)
+
+    parts = [{name: [] for name in COLUMNS} for _ in range(size)]
+    checkpoints = [FleetFilter(parameters).checkpoint(place) for place in range(size)]
+    begun = [0] * size
+    while any(begun[place] < len(rows[place]) for place in range(size)):
+        fleet = FleetFilter(parameters)
+        for place in range(size):
+            fleet.restore(place, checkpoints[place])
+        chunk = []
+        for place in range(size):
+            end = begun[place] + int(chance.integers(0, 7))
+            chunk.append(FilterRows(*(getattr(rows[place], each)[begun[place] : end] for each in TAKEN)))
+            begun[place] = end
+        for place, result in enumerate(fleet.advance(chunk)):
+            for name in COLUMNS:
+                parts[place][name].append(getattr(result, name))
+        checkpoints = [fleet.checkpoint(place) for place in range(size)]
+
+    for place in range(size):
+        for name in COLUMNS:
+            assert np.concatenate(parts[place][name]).tobytes() == getattr(expected[place], name).tobytes()
+    assert checkpoints == [whole.checkpoint(place) for place in range(size)]
+
+
+def test_strided_columns_give_the_same_bits_as_contiguous_ones():
+    parameters, rows = battery(7)
+    table = np.array([rows.time, rows.current, rows.voltage]).T.copy()  # each column has gaps of two between values
+
+    assert bits(run_filter(parameters, FilterRows(table[:, 0], table[:, 1], table[:, 2]))) == bits(
+        run_filter(parameters, rows)
+    )
+
+
+@pytest.mark.parametrize("size", [*range(1, 34), 1000])
+def test_the_exponential_has_the_same_bits_in_arrays_of_any_size(size):
+    """RC decay is the only function beside + − · / and √, which every processor rounds alike."""
+    values = -np.random.default_rng(size).exponential(5.0, size)
+
+    together = np.exp(values)
+
+    assert together.tobytes() == b"".join(np.exp(values[each : each + 1]).tobytes() for each in range(size))
+
+
+def test_a_fleet_without_waiting_rows_stays_as_it_is():
+    parameters, rows = zip(*(battery(place) for place in range(4)), strict=True)
+    fleet = FleetFilter(parameters)
+    fleet.advance(rows)
+    before = [fleet.checkpoint(place) for place in range(4)]
+
+    results = fleet.advance([FilterRows.none()] * 4)
+
+    assert [len(each.means) for each in results] == [0, 0, 0, 0]
+    assert [each.means.shape[1] for each in results] == [4, 5, 6, 4]
+    assert [fleet.checkpoint(place) for place in range(4)] == before
+
+
+def test_each_battery_needs_its_own_rows():
+    parameters, rows = battery(0)
+
+    with pytest.raises(BadRows, match="There are 2 batteries but rows for 1"):
+        FleetFilter([parameters, parameters]).advance([rows])
+    with pytest.raises(BadRows, match="Time has 2 values, current 1"):
+        FilterRows(np.zeros(2), np.zeros(1), np.zeros(2))

@@ -1,0 +1,113 @@
+"""Covariances stay positive definite, and what has to be repaired is repaired once, to the bit."""
+
+import math
+
+import numpy as np
+import pytest
+
+from energykit.ukf import FilterRows, FleetFilter
+from energykit.ukf.covariance import factor, packed_length, repair
+from tests.energykit.cells import cell_with, diagonal, square
+
+
+def packed(matrix):
+    return matrix[np.triu_indices(len(matrix))].tolist()
+
+
+def nearly_singular(states, seed, share):
+    """Positive definite but for rounding: `share` of noise on a matrix of rank one less than its size."""
+    chance = np.random.default_rng(seed)
+    root = chance.normal(size=(states, states - 1)) * 10.0 ** chance.uniform(-6, 1, states)[:, None]
+    noise = chance.normal(size=(states, states)) * share
+    return packed(root @ root.T * (1 + noise + noise.T))
+
+
+@pytest.mark.parametrize("states", [4, 5, 6])
+def test_the_factor_is_choleskys(states):
+    chance = np.random.default_rng(states)
+    matrix = np.cov(chance.normal(size=(states, 50)))
+
+    upper, pivots = factor(packed(matrix), states, math.sqrt)
+
+    found = np.zeros((states, states))
+    found[np.triu_indices(states)] = upper
+    np.testing.assert_allclose(found.T, np.linalg.cholesky(matrix), rtol=1e-13, atol=1e-15)
+    assert pivots == pytest.approx(np.diag(found) ** 2)
+
+
+@pytest.mark.parametrize("states", [4, 5, 6])
+@pytest.mark.parametrize("share", [0.0, 1e-16, 1e-12, 1e-6, 1e-2])
+def test_a_repaired_covariance_needs_no_repair_and_keeps_its_factor(states, share):
+    repaired = []
+    for seed in range(50):
+        sound, upper, was_repaired = repair(nearly_singular(states, seed, share), states)
+        assert repair(sound, states) == (sound, upper, False)
+        assert factor(sound, states, math.sqrt)[0] == upper
+        if was_repaired:
+            np.linalg.cholesky(square(sound, states))  # raises where numpy disagrees
+        repaired.append(was_repaired)
+    assert any(repaired)
+
+
+def test_a_repair_keeps_the_variances_and_shrinks_correlations_no_more_than_needed():
+    # A correlation of 1.005 is above 1 after 1e-3 off, and below it after 1e-2 off.
+    broken = np.array([[1.0, 2.01, 0.0], [2.01, 4.0, 0.5], [0.0, 0.5, 9.0]])
+
+    sound, _, was_repaired = repair(packed(broken), 3)
+
+    assert was_repaired
+    assert sound == pytest.approx([1.0, 2.01 * 0.99, 0.0, 4.0, 0.5 * 0.99, 9.0], rel=1e-15)
+
+
+def test_a_variance_that_is_not_positive_is_known_exactly():
+    broken = np.array([[1.0, 1e-9, 0.3], [1e-9, -1e-18, 1e-9], [0.3, 1e-9, 1.0]])
+
+    sound, _, _ = repair(packed(broken), 3)
+
+    assert sound[:1] + sound[3:4] + sound[5:] == [1.0, 4e-30, 1.0]
+    assert [sound[1], sound[4]] == [0.0, 0.0]
+    assert sound[2] == pytest.approx(0.3, rel=2e-7)
+
+
+def test_a_sound_covariance_comes_back_untouched():
+    sound = packed(np.cov(np.random.default_rng(1).normal(size=(5, 40))))
+
+    assert repair(sound, 5)[::2] == (sound, 0)
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 2])
+@pytest.mark.parametrize("sensor_variance", [1e-20, 1e-4, 1e4])
+def test_covariances_stay_positive_definite_at_the_edge_of_floats(pairs, sensor_variance):
+    """No process noise, nearly exact or useless sensors, rests, doubled times and leaps of a year: 100,000 steps."""
+    states, size, turns = 4 + pairs, 50, 2_000
+    chance = np.random.default_rng(pairs)
+    fleet = FleetFilter(
+        [
+            cell_with(
+                pairs,
+                initial_covariance=diagonal((10.0 ** chance.uniform(-16, -2, states)).tolist()),
+                process_noise=tuple((chance.choice([0.0, 1e-20, 1e-9], states)).tolist()),
+                sensor_variance=sensor_variance,
+            )
+            for _ in range(size)
+        ]
+    )
+    rows = [
+        FilterRows(
+            np.cumsum(chance.choice([0.0, 1e-3, 1.0, 60.0, 3e7], turns, p=[0.2, 0.2, 0.3, 0.299, 0.001])),
+            chance.choice([0.0, 0.0, 1e-9, 2.5, -2.5], turns),
+            chance.uniform(3.0, 4.2, turns),
+        )
+        for _ in range(size)
+    ]
+
+    results = fleet.advance(rows)
+
+    assert packed_length(states) == results[0].covariances.shape[1]
+    for result in results:
+        assert np.isfinite(result.means).all()
+        matrices = np.array([square(each, states) for each in result.covariances[:: turns // 40]])
+        np.linalg.cholesky(matrices)
+        deviations = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+        correlations = matrices / deviations[:, :, None] / deviations[:, None, :]
+        assert np.abs(correlations).max() <= 1 + 1e-12
