@@ -53,7 +53,7 @@ def column_names(battery: Battery) -> list[str]:
 
 def stats() -> dict[str, dict[str, Any]]:
     """What /db/stats answers, in one query of this room and one of each room above."""
-    with_estimator = set().union(*[holders() for holders in holders_of_estimators])
+    with_estimator = batteries_with_estimators()
     batteries = Battery.objects.only("id", "name", "metadata", "rows", "columns").order_by("name")
     return {
         battery.name: {
@@ -64,6 +64,11 @@ def stats() -> dict[str, dict[str, Any]]:
         }
         for battery in batteries.iterator(chunk_size=2000)
     }
+
+
+def batteries_with_estimators() -> set[int]:
+    """Ids, asked of the rooms above."""
+    return set().union(*[holders() for holders in holders_of_estimators])
 
 
 def _data_stats(battery: Battery) -> dict[str, Any] | None:
@@ -115,7 +120,9 @@ def records(
             zip(
                 keys,
                 (
-                    row[0], bool(row[1]), row[2],
+                    row[0],
+                    bool(row[1]),
+                    row[2],
                     *[None if value is None else to(value) for to, value in zip(convert, row[3:], strict=True)],
                 ),
                 strict=True,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.db.models import F, FloatField, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+
 from datahub.models import Battery
 
 NEVER, LIVE, LATE, SILENT, FINISHED = "never", "live", "late", "silent", "finished"
@@ -48,6 +51,30 @@ def data_state(battery: Battery, now: datetime) -> DataState:
     if age > max(LATE_INTERVALS * interval, LATE_SECONDS):
         return DataState(LATE, f"Last row {in_words(age)} ago; expected every {in_words(interval)}.", age)
     return DataState(LIVE, f"Last row {in_words(age)} ago, every {in_words(interval)}.", age)
+
+
+def in_data_state(batteries: QuerySet[Battery], code: str, now: datetime) -> QuerySet[Battery]:
+    """Those of the batteries that `data_state` finds in this state, asked of the database."""
+    never = Q(rows=0) | Q(last_received=None)
+    if code == NEVER:
+        return batteries.filter(never)
+    batteries = batteries.exclude(never)
+    if code == FINISHED:
+        return batteries.exclude(finished_at=None)
+    silent = _older_than(SILENT_SECONDS, SILENT_INTERVALS, now)
+    late = _older_than(LATE_SECONDS, LATE_INTERVALS, now)
+    batteries = batteries.filter(finished_at=None)
+    if code == SILENT:
+        return batteries.filter(silent)
+    if code == LATE:
+        return batteries.filter(late).exclude(silent)
+    return batteries.exclude(late)
+
+
+def _older_than(seconds: float, intervals: float, now: datetime) -> Q:
+    interval = Coalesce(F("interval_seconds"), Value(UNKNOWN_INTERVAL, FloatField()))
+    moment = Value(now.timestamp(), FloatField())
+    return Q(last_received__lt=now.timestamp() - seconds) & Q(last_received__lt=moment - interval * intervals)
 
 
 def in_words(seconds: float) -> str:

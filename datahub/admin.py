@@ -1,0 +1,250 @@
+"""Batteries and imports in the admin: register, describe, import, look, download, end, delete."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from access.roles import Role, role_of
+from datahub import admin_views, queries
+from datahub.exports.archive import download_archive
+from datahub.forms import AS_JSON, BatteryForm, DataImportForm, battery_form
+from datahub.imports.requesting import request_import
+from datahub.models import Battery, DataImport
+from datahub.registration import finish, register_battery, reopen, update_battery
+from datahub.states import WORDS, data_state, in_data_state, in_words
+from datahub.units import unit_of
+
+
+class DataStateFilter(admin.SimpleListFilter):
+    title = "data"
+    parameter_name = "data"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(WORDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Battery]) -> QuerySet[Battery]:
+        if self.value() not in WORDS:
+            return queryset
+        return in_data_state(queryset, str(self.value()), timezone.now())
+
+
+@admin.register(Battery)
+class BatteryAdmin(admin.ModelAdmin):
+    list_display = ("name", "data", "shown_rows", "last_row", "estimator", "page")
+    list_filter = (DataStateFilter, "is_simulated", ("finished_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "description")
+    show_full_result_count = False
+    actions = ("finish", "reopen", "export")
+    about_data = ("sentence", "shown_rows", "shown_columns", "times", "irregular", "links")
+    readonly_fields = (*about_data, "shown_metadata", "created")
+    save_on_top = True
+
+    # --- forms -----------------------------------------------------------------------------------------------------
+    def get_fieldsets(self, request: HttpRequest, obj: Battery | None = None) -> Any:
+        about = ("name", "description", "is_simulated")
+        data = [("Data", {"fields": self.about_data})] if obj else []
+        may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        if not may_write:
+            return [(None, {"fields": about}), *data, ("Metadata", {"fields": ("shown_metadata", "created")})]
+        names = [field.name for field in battery_form().metadata_fields]
+        return [
+            (None, {"fields": about}),
+            *data,
+            ("Metadata", {"fields": names, "description": "What battery-data-toolkit's BatteryMetadata knows of it."}),
+            ("Metadata as JSON", {"fields": (AS_JSON,), "classes": ("collapse",)}),
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **{**kwargs, "form": battery_form()})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Battery | None = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Battery, form: Any, change: bool) -> None:
+        assert isinstance(form, BatteryForm)
+        if change:
+            update_battery(obj, metadata=form.document, description=obj.description, is_simulated=obj.is_simulated)
+            return
+        made = register_battery(
+            form.document,
+            name=obj.name,
+            description=obj.description,
+            is_simulated=obj.is_simulated,
+            must_be_new=True,
+        )
+        obj.pk, obj.metadata = made.pk, made.metadata
+
+    # --- the list --------------------------------------------------------------------------------------------------
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Whether there are estimators is asked of the rooms above once, for all rows of the page."""
+        found = super().get_changelist_instance(request)
+        holders = queries.batteries_with_estimators()
+        for battery in found.result_list:
+            battery.has_estimator = battery.pk in holders
+        return found
+
+    @admin.display(description="data", ordering="last_received")
+    def data(self, battery: Battery) -> SafeString:
+        state = data_state(battery, timezone.now())
+        return format_html('<span title="{}">{} {}</span>', state.sentence, state.shape, state.word)
+
+    @admin.display(description="rows", ordering="rows")
+    def shown_rows(self, battery: Battery) -> str:
+        return f"{battery.rows:,}"
+
+    @admin.display(description="last row", ordering="last_received", empty_value="—")
+    def last_row(self, battery: Battery) -> str | None:
+        age = data_state(battery, timezone.now()).age
+        return None if age is None else f"{in_words(age)} ago"
+
+    @admin.display(description="estimator", boolean=True)
+    def estimator(self, battery: Any) -> bool:
+        return bool(battery.has_estimator)
+
+    @admin.display(description="page")
+    def page(self, battery: Battery) -> SafeString:
+        return format_html('<a href="{}">Page</a>', reverse("dashboard", args=[battery.name]))
+
+    # --- one battery -----------------------------------------------------------------------------------------------
+    @admin.display(description="state")
+    def sentence(self, battery: Battery) -> str:
+        state = data_state(battery, timezone.now())
+        return f"{state.shape} {state.word}: {state.sentence}"
+
+    @admin.display(description="columns")
+    def shown_columns(self, battery: Battery) -> SafeString | str:
+        columns = ((name, kind, unit_of(name)) for name, kind in battery.columns.items())
+        return format_html_join(", ", '{} <span class="quiet">({} {})</span>', columns) or "None yet."
+
+    @admin.display(description="test time, s", empty_value="—")
+    def times(self, battery: Battery) -> str | None:
+        if battery.first_test_time is None or battery.last_test_time is None:
+            return None
+        return f"{battery.first_test_time:,.3f} to {battery.last_test_time:,.3f}"
+
+    @admin.display(description="beside the rows")
+    def irregular(self, battery: Battery) -> str:
+        return (
+            f"{battery.late_rows:,} of them came late, {battery.repeated_rows:,} were sent again and stored once, "
+            f"{battery.refused_rows:,} were refused, {battery.non_finite_values:,} values were not finite."
+        )
+
+    @admin.display(description="metadata")
+    def shown_metadata(self, battery: Battery) -> SafeString | str:
+        if battery.metadata is None:
+            return "None yet."
+        return format_html("<pre>{}</pre>", json.dumps(battery.metadata, indent=2, ensure_ascii=False))
+
+    @admin.display(description="links")
+    def links(self, battery: Battery) -> SafeString:
+        return format_html(
+            'datahub.battery:{} · <a href="{}">Page</a> · <a href="{}">Rows</a> · <a href="{}">API</a>',
+            battery.pk,
+            reverse("dashboard", args=[battery.name]),
+            reverse("admin:datahub_battery_rows", args=[battery.pk]),
+            reverse("battery-detail", args=[battery.pk]),
+        )
+
+    # --- doing -----------------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        one = "<int:battery_id>"
+        view = self.admin_site.admin_view
+        return [
+            path(f"{one}/rows/", view(admin_views.rows_page), {"of": self}, name="datahub_battery_rows"),
+            path(f"{one}/download/", view(admin_views.download_page), {"of": self}, name="datahub_battery_download"),
+            *super().get_urls(),
+        ]
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return admin_views.delete_page(request, self, object_id)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Deleting takes the name, typed: one battery at a time."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    @admin.action(description="Finish: silence is no alarm any more")
+    def finish(self, request: HttpRequest, batteries: QuerySet[Battery]) -> None:
+        self._do_each(request, batteries, finish, "finished")
+
+    @admin.action(description="Reopen: rows are expected again")
+    def reopen(self, request: HttpRequest, batteries: QuerySet[Battery]) -> None:
+        self._do_each(request, batteries, reopen, "reopened")
+
+    @admin.action(description="Export rows as Parquet")
+    def export(self, request: HttpRequest, batteries: QuerySet[Battery]) -> HttpResponse:
+        return download_archive(request, list(batteries.order_by("name")))
+
+    def _do_each(self, request: HttpRequest, batteries: QuerySet[Battery], verb: Any, word: str) -> None:
+        if role_of(request.user) < Role.OPERATOR:
+            self.message_user(request, "This needs the role operator.", messages.ERROR)
+            return
+        changed = [verb(battery) for battery in batteries]
+        skipped = f", {changed.count(False)} skipped: {word} already" if False in changed else ""
+        self.message_user(request, f"{changed.count(True)} {word}{skipped}.", messages.SUCCESS)
+
+
+@admin.register(DataImport)
+class DataImportAdmin(admin.ModelAdmin):
+    form = DataImportForm
+    list_display = ("file_name", "battery", "state", "rows_stored", "rows_rejected", "requested_by", "created", "error")
+    list_filter = ("format", "job__state")
+    list_select_related = ("battery", "job", "requested_by")
+    search_fields = ("file_name", "battery__name", "error")
+    autocomplete_fields = ("battery",)
+    show_full_result_count = False
+    about = (
+        "file_name", "format", "battery", "shown_job", "rows_in_file", "rows_read", "rows_stored", "rows_repeated",
+        "rows_rejected", "shown_rejections", "shown_columns", "shown_skipped", "error", "requested_by", "created",
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: DataImport | None = None) -> tuple[str, ...]:
+        return self.about if obj else ("battery", "file")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: DataImport | None = None) -> tuple[str, ...]:
+        return self.about if obj else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: DataImport | None = None) -> bool:
+        return obj is None and super().has_change_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: DataImport, form: Any, change: bool) -> None:
+        made = request_import(form.cleaned_data["file"], battery=obj.battery, requested_by=request.user)
+        obj.__dict__.update(made.__dict__)  # the admin goes on with the object that it made
+
+    def response_add(self, request: HttpRequest, obj: DataImport, post_url_continue: str | None = None) -> HttpResponse:
+        return redirect("job", obj.job_id)
+
+    @admin.display(description="state", ordering="job__state")
+    def state(self, data_import: DataImport) -> str:
+        job = data_import.job
+        if job is None:
+            return "—"
+        return f"{job.state}, {job.progress:.0%}" if job.state == "running" else job.state
+
+    @admin.display(description="job")
+    def shown_job(self, data_import: DataImport) -> SafeString | str:
+        if data_import.job is None:
+            return "—"
+        return format_html('<a href="{}">{}</a>', reverse("job", args=[data_import.job_id]), data_import.job)
+
+    @admin.display(description="first refused rows")
+    def shown_rejections(self, data_import: DataImport) -> SafeString | str:
+        lines = ((each["index"], each["code"], each["message"]) for each in data_import.first_rejections)
+        return format_html_join("", "<div>row {}: {}: {}</div>", lines) or "None."
+
+    @admin.display(description="columns")
+    def shown_columns(self, data_import: DataImport) -> SafeString | str:
+        return format_html_join("", "<div>{} as {}</div>", data_import.columns.items()) or "—"
+
+    @admin.display(description="columns left out")
+    def shown_skipped(self, data_import: DataImport) -> SafeString | str:
+        return format_html_join("", "<div>{}: it {}</div>", data_import.skipped_columns.items()) or "None."
