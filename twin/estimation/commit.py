@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -45,7 +45,7 @@ class Advance:
     innovation_variance: np.ndarray  # (k,) V²
     seconds: float = 0.0  # that the stepping took
     failure: EstimatorFailed | None = None
-    script_output: str | None = field(default=None)
+    script_output: str = ""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         covariances = np.ascontiguousarray(self.covariances, dtype="<f8")
@@ -103,7 +103,7 @@ def _move_on(advance: Advance) -> None:
         record_failure(advance.estimator, advance.failure)
     elif advance.estimator.state != Stored.READY:
         Estimator.objects.filter(pk=advance.estimator.pk).update(state=Stored.READY)
-    if advance.script_output is not None and advance.script_output != advance.estimator.script_output:
+    if advance.script_output and advance.script_output != advance.estimator.script_output:
         Estimator.objects.filter(pk=advance.estimator.pk).update(script_output=advance.script_output)
 
 

@@ -70,7 +70,7 @@ def _may_begin(estimator: Estimator) -> bool:
 def _advanced(estimator: Estimator, fence: int) -> Advance:
     chunk = next_chunk(estimator, _most_rows(estimator))
     if not len(chunk.sifted.usable):
-        return _advance(estimator, fence, chunk, None, None, None)
+        return _advance(estimator, fence, chunk, None, None, "")
     return _advance(estimator, fence, chunk, *_step(estimator, chunk))
 
 
@@ -134,7 +134,7 @@ def _advance(
     chunk: Chunk,
     stepped: Stepped | None,
     failure: EstimatorFailed | None,
-    output: str | None,
+    output: str,
 ) -> Advance:
     """Rows that are skipped before a row that failed are counted now; those after it when it is behind."""
     progress = estimator.progress
