@@ -172,8 +172,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
-DATETIME_FORMAT = "Y-m-d H:i:s"  # of the admin; in UTC
-DATE_FORMAT = "Y-m-d"
+FORMAT_MODULE_PATH = ["rovi_site.formats"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -8,21 +8,25 @@ from itertools import pairwise
 from statistics import median
 
 GAP_STEPS = 3.0
+SEEN_SHARE = 0.01  # of what is shown
 
 
 def gap_after(times: Sequence[float]) -> list[int]:
-    """Places after which a gap lies: the step is over three times the usual and over three times a long one.
+    """Places after which a gap lies: a step over three times the usual one, and over three times both its neighbours.
 
-    The second condition is for records that are dense in a cycle and sparse at rest, where a median step alone would
-    call each rest a gap.
+    The second condition is for records that are dense in a cycle and sparse at rest, where each step of the rest would
+    else be a gap. A gap below a hundredth of what is shown would not be seen; opening it would only fray the line.
     """
     steps = [later - earlier for earlier, later in pairwise(times)]
     if len(steps) < 3:
         return []
-    ordered = sorted(steps)
-    usual, long = median(ordered), ordered[int((len(ordered) - 1) * 0.95)]
-    longest = GAP_STEPS * max(usual, long)
-    return [place for place, step in enumerate(steps) if step > longest > 0]
+    least = max(GAP_STEPS * median(steps), SEEN_SHARE * (times[-1] - times[0]))
+    around = [0.0, *steps, 0.0]
+    return [
+        place
+        for place, step in enumerate(steps)
+        if step > least and step > GAP_STEPS * max(around[place], around[place + 2])
+    ]
 
 
 def with_gaps(times: Sequence[float], *columns: Sequence[float | None]) -> list[list[float | None]]:

@@ -45,17 +45,6 @@ def digits_for(spread: float | None, otherwise: int, most: int = 4) -> int:
     return min(max(1 - math.floor(math.log10(spread)), 0), most)
 
 
-def three_digits(value: float | None) -> str:
-    """Three significant digits, as for mΩ and W.
-
-    >>> three_digits(41.234), three_digits(0.5678), three_digits(1234.0).replace(THIN_SPACE, " ")
-    ('41.2', '0.568', '1 234')
-    """
-    if value is None or not math.isfinite(value) or value == 0:
-        return UNKNOWN if value is None or not math.isfinite(value) else "0"
-    return number(value, max(0, min(2 - math.floor(math.log10(abs(value))), 6)))
-
-
 def duration(seconds: float | None) -> str:
     """
     >>> duration(2.2), duration(130), duration(11520), duration(864000), duration(7.9e7)

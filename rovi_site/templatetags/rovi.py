@@ -16,7 +16,6 @@ from rovi_site.pages.words import Badge
 register = template.Library()
 register.filter("count", numbers.count)
 register.filter("duration", numbers.duration)
-register.filter("three_digits", numbers.three_digits)
 
 
 @register.filter

@@ -19,7 +19,7 @@ def test_examples_in_the_docstrings_hold(module):
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_unknown_is_a_dash(value):
-    assert numbers.number(value) == numbers.three_digits(value) == numbers.duration(value) == "—"
+    assert numbers.number(value) == numbers.duration(value) == "—"
 
 
 def test_nought_has_no_sign_though_it_was_rounded_from_below():
@@ -55,9 +55,20 @@ def test_a_gap_is_a_step_over_three_times_the_usual():
     assert gaps.gap_after([0, 1, 2, 3, 4, 5, 7.9, 8.9]) == []
 
 
-def test_a_record_that_is_dense_in_cycles_and_sparse_at_rest_is_whole():
-    cycles = [float(second) for hour in range(20) for second in (hour * 3600, hour * 3600 + 1, hour * 3600 + 2)]
-    assert gaps.gap_after(cycles) == []
+def test_a_rest_that_is_sampled_seldom_is_no_gap():
+    cycle = [float(second) for second in range(100)]
+    rest = [100.0 + 60 * minute for minute in range(10)]
+    assert gaps.gap_after([*cycle, *rest]) == []
+
+
+def test_days_sampled_once_a_month_stand_apart():
+    days = [month * 30.0 + hour / 24 for month in range(12) for hour in range(6)]
+    assert gaps.gap_after(days) == [6 * month + 5 for month in range(11)]
+
+
+def test_a_gap_too_narrow_to_be_seen_is_not_opened():
+    times = [*map(float, range(1000)), *map(float, range(1004, 2000))]
+    assert gaps.gap_after(times) == []
 
 
 def test_what_is_not_finite_is_left_out_of_a_line():

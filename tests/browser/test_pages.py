@@ -1,0 +1,152 @@
+"""Pages in a real browser, served by a real server, fed by a real worker."""
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CELL = "module 7/α"
+PATH = "/dashboard/module%207/%CE%B1"
+PAGES = (
+    "/", PATH, f"{PATH}?tab=health", f"{PATH}?tab=data", f"{PATH}?tab=forecasts", f"{PATH}?tab=about", "/jobs", "/status",
+    "/admin/", "/admin/datahub/battery/", "/admin/twin/estimator/add/", "/admin/access/token/add/",
+)  # fmt: skip
+LIVE_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def cell(site):
+    """A battery with 500 rows and the built-in estimator, whose first estimates are there."""
+    site.call("POST", "/db/register", {"name": CELL, "battery": {"nominal_capacity": 2.5}})
+    site.send_rows(CELL, 500)
+    battery = site.call("GET", "/api/v1/batteries/?search=module")["results"][0]
+    site.call("POST", "/api/v1/estimators/", {"battery": CELL, "kind": "joint_ukf", "preset": preset_of(site)})
+    return battery
+
+
+def preset_of(site) -> str:
+    from energykit.presets import PRESETS
+
+    return next(iter(PRESETS))
+
+
+def test_an_empty_fleet_shows_three_steps_and_a_first_battery_appears_by_itself(visit, site):
+    seen = visit()
+    page = seen.go("/")
+    assert page.locator(".empty li").count() == 3
+    assert page.locator("#connection").inner_text(timeout=LIVE_MS) == "Live"
+    site.send_rows("first", 3)
+    page.reload()  # the empty state has no table that could grow
+    page.wait_for_selector("text=first")
+    site.send_rows("first", 4, start=1000.0)
+    page.wait_for_function("document.querySelector('table.fleet').innerText.includes('7')", timeout=LIVE_MS)
+    assert seen.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_makes_the_browser_complain(visit, cell, scheme):
+    seen = visit(scheme=scheme)
+    for path in PAGES:
+        seen.go(path)
+        seen.page.wait_for_load_state("networkidle") if "admin" in path else seen.page.wait_for_timeout(400)
+    assert seen.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_no_page_scrolls_sideways(visit, cell, width):
+    seen = visit(width=width)
+    overhangs = {}
+    for path in PAGES:
+        seen.go(path)
+        seen.page.wait_for_timeout(300)
+        overhangs[path] = seen.overhang
+    assert overhangs == dict.fromkeys(PAGES, 0)
+
+
+def test_charts_draw_estimates_with_bands_and_grow_while_one_looks(visit, site, cell):
+    seen = visit()
+    page = seen.go(PATH)
+    page.wait_for_selector("#chart-capacity .scatterlayer .trace path.js-fill", state="attached", timeout=LIVE_MS)
+    assert page.locator("#chart-rows .scatterlayer .trace").count() == 3
+    label = page.locator("#chart-rows").get_attribute("aria-label")
+    assert re.match(r"Rows over test time\. Voltage, V: newest 3\.700", label)
+    page.wait_for_function("document.getElementById('note-rows').textContent.includes('500 rows')", timeout=LIVE_MS)
+    site.send_rows(CELL, 5, start=6000.0, voltage=3.65)
+    page.wait_for_function("document.getElementById('note-rows').textContent.includes('505 rows')", timeout=LIVE_MS)
+    page.wait_for_function("document.querySelector('[data-live=tiles]').innerText.includes('3.650')", timeout=LIVE_MS)
+    assert seen.complaints == []
+
+
+def test_a_zoom_pauses_stands_in_the_address_and_reopens(visit, site, cell):
+    seen = visit()
+    page = seen.go(PATH)
+    page.wait_for_selector("#chart-rows .draglayer", state="attached", timeout=LIVE_MS)
+    page.evaluate("Plotly.relayout('chart-rows', {'xaxis.range[0]': 20, 'xaxis.range[1]': 40})")
+    page.wait_for_function("location.search.includes('from=')")
+    assert page.locator("#follow-state").inner_text().startswith("Paused")
+    assert page.locator("#follow").is_visible()
+    zoomed = page.evaluate("location.search")
+    page.goto(site.url + PATH + zoomed)
+    page.wait_for_selector("#chart-rows .draglayer", state="attached", timeout=LIVE_MS)
+    page.wait_for_function("document.getElementById('follow-state').textContent === 'Fixed range'", timeout=LIVE_MS)
+    assert page.evaluate("document.getElementById('chart-rows').layout.xaxis.range.map(Math.round)") == [20, 40]
+    page.click("#follow")
+    page.wait_for_function("!location.search.includes('from=')")
+    assert seen.complaints == []
+
+
+def test_the_share_button_that_would_upload_a_chart_is_not_there(visit, cell):
+    page = visit().go(PATH)
+    page.wait_for_selector("#chart-rows .modebar-btn", state="attached", timeout=LIVE_MS)
+    titles = page.eval_on_selector_all("#chart-rows .modebar-btn", "all => all.map(one => one.dataset.title)")
+    assert titles == ["Download plot as a PNG", "Zoom in", "Zoom out", "Reset axes"]
+
+
+def test_a_forecast_is_asked_for_and_appears_without_reloading(visit, site, cell):
+    script = "def forecast(past_estimates, load):\n    load['q_t__base_values'] = 2.4\n    return load\n"
+    form = {"name": CELL, "definition": script, "sql_query": "SELECT test_time, q_t__base_values FROM $TABLE_NAME$"}
+    site.call("POST", "/prognosis/register", form)
+    seen = visit()
+    page = seen.go(f"{PATH}?tab=forecasts")
+    page.fill("#id_ahead", "-1")
+    page.click("text=Run forecast")
+    assert page.locator(".field:has(#id_ahead) .errorlist").inner_text() != ""
+    page.fill("#id_ahead", "2")
+    page.click("text=Run forecast")
+    page.wait_for_selector(".forecast-chart .main-svg", state="attached", timeout=60_000)
+    assert "Done" in page.locator('[data-live="run"]').inner_text()
+    assert [c for c in seen.complaints if "422" not in c] == []  # the form that was refused
+
+
+def test_theme_is_kept_and_shared_with_the_admin(visit, cell):
+    page = visit().go("/")
+    page.click(".theme-toggle")
+    page.click(".theme-toggle")
+    page.goto(page.url.rstrip("/") + "/admin/")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
+
+
+def test_keys_reach_search_help_and_rooms(visit, cell):
+    page = visit().go("/status")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    page.wait_for_url("**/jobs")
+
+
+def test_a_server_that_is_gone_looks_gone(visit, site, cell):
+    """Last of all, for it stops the server."""
+    page = visit().go(PATH)
+    page.wait_for_function("document.getElementById('connection').textContent === 'Live'", timeout=LIVE_MS)
+    site.server.stop()
+    page.wait_for_function("document.getElementById('connection').textContent.startsWith('Polling')", timeout=LIVE_MS)
+    page.wait_for_selector("#lost:visible", timeout=40_000)
+    assert re.match(r"Not connected since \d\d:\d\d:\d\d UTC\. Showing what was known then\.", page.inner_text("#lost-text"))
+    assert page.evaluate("document.body.classList.contains('is-disconnected')")
