@@ -32,7 +32,9 @@ HOST = env.text("HOST", "127.0.0.1", "Address that the web server listens on.")
 PORT = env.integer("PORT", 8000, "Port that the web server listens on.", at_least=1, at_most=65535)
 ALLOWED_HOSTS = hosts.answered_to(
     HOST,
-    env.words("ROVI_ALLOWED_HOSTS", (), "Host names that requests may carry, beside the loopback's; empty: those of HOST."),
+    env.words(
+        "ROVI_ALLOWED_HOSTS", (), "Host names that requests may carry, beside the loopback's; empty: those of HOST."
+    ),
 )
 CSRF_TRUSTED_ORIGINS = list(
     env.words("ROVI_TRUSTED_ORIGINS", (), "Origins (https://name) of pages that may post and open sockets.")
@@ -241,5 +243,6 @@ LOGGING = {
         "daphne": {"level": "WARNING"},
         "django.channels.server": {"level": "WARNING"},
         "sqlglot": {"level": "ERROR"},
+        "numexpr": {"level": "WARNING"},
     },
 }

@@ -115,4 +115,4 @@ def sentence_of(body: bytes) -> str:
             return str(error.get("message", error))
         if "detail" in said:
             return str(said["detail"])
-    return "The service refuses."
+    return "The service refuses. It takes an account with the role operator, or that battery's own device token."

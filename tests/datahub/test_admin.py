@@ -171,8 +171,14 @@ def test_three_batteries_cost_the_queries_of_one(admin, django_assert_max_num_qu
 
 @pytest.mark.parametrize(
     ("age", "interval", "finished", "state"),
-    [(1, 1, False, "live"), (20, 1, False, "late"), (4000, 1, False, "silent"), (4000, 3600, False, "live"), (1, 1, True, "finished")],
-)  # fmt: skip
+    [
+        (1, 1, False, "live"),
+        (20, 1, False, "late"),
+        (4000, 1, False, "silent"),
+        (4000, 3600, False, "live"),
+        (1, 1, True, "finished"),
+    ],
+)
 def test_the_filter_finds_what_the_state_says(admin, battery, age, interval, finished, state):
     from django.utils import timezone
 
