@@ -122,7 +122,8 @@ def select(
             f"WHERE row_id > %s{conditions} ORDER BY row_id LIMIT %s",
             [after_row, *values, limit],
         )
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def select_evenly(
@@ -143,7 +144,8 @@ def select_evenly(
             f"WHERE row_id %% %s = 0{conditions} ORDER BY row_id",
             [every, *values],
         )
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def select_rows(
@@ -157,14 +159,16 @@ def select_rows(
             f"SELECT {', '.join(map(quoted, names))} FROM {quoted(estimates_table(estimator_id))} "
             f"WHERE row_id IN ({listed}) ORDER BY row_id"
         )
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def count(connection: BaseDatabaseWrapper, estimator_id: int, start: float | None, end: float | None) -> int:
     conditions, values = _window(start, end)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {quoted(estimates_table(estimator_id))} WHERE 1 = 1{conditions}", values)
-        return cursor.fetchone()[0]
+        number: int = cursor.fetchone()[0]
+    return number
 
 
 def _window(start: float | None, end: float | None) -> tuple[str, list[float]]:

@@ -8,6 +8,7 @@ any other.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -38,12 +39,16 @@ class Driven:
 
     def __init__(self, estimator: Any) -> None:
         for name in ("step", "state", "state_names"):
-            if not hasattr(estimator, name):
+            if not _has(estimator, name):
                 raise Unfit(f"The estimator, of class {type(estimator).__name__}, has no `{name}`.")
         self.estimator = estimator
         self.state_names = _checked_names(estimator.state_names)
         self._triangle = np.triu_indices(len(self.state_names))
-        self._checked(estimator.state)
+        self.check_start()
+
+    def check_start(self) -> None:
+        """Whether what it knows before the first row is of the right shape; raises Unfit."""
+        self._checked(self.estimator.state)
 
     def take_first(self, inputs: Inputs, measurements: Measurements) -> bool:
         """Whether the first row was taken without a step."""
@@ -94,6 +99,9 @@ class DrivenMoirae(Driven):
         self._input_class = type(estimator._inputs)
         self._measurement_class = ECMMeasurement
 
+    def check_start(self) -> None:
+        """Nothing: `state` speaks in other units than `step` when health is normalised, and a dual one's raises."""
+
     def take_first(self, inputs: Inputs, measurements: Measurements) -> bool:
         """Puts the row into the filters as their previous control; else the first interval's charge would be lost."""
         from moirae.estimators.online.filters.base import BaseFilter  # noqa: PLC0415  (as above)
@@ -120,6 +128,15 @@ def driven(estimator: Any) -> Driven:
     if moirae is not None and isinstance(estimator, moirae.OnlineEstimator):
         return DrivenMoirae(estimator)
     return Driven(estimator)
+
+
+def _has(estimator: Any, name: str) -> bool:
+    """Also where the attribute is a property that fails: then its own error is worth more than that it is missing."""
+    try:
+        inspect.getattr_static(estimator, name)
+    except AttributeError:
+        return hasattr(estimator, name)
+    return True
 
 
 def _first_moments(predicted: Any) -> tuple[float, float]:
