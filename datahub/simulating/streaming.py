@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,10 @@ TRUTHS_A_POST = 2_000
 LIVE_TRUTHS_A_POST = 15
 PATIENCE_SECONDS = 3_600.0
 REDIAL_SECONDS = 2.0
+
+FORECASTER = "capacity trend"
+FORECASTER_SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "capacity_trend.py"
+FORECASTER_QUERY = "SELECT test_time, q_t__base_values FROM $TABLE_NAME$ ORDER BY test_time DESC LIMIT 20000"
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,24 @@ class Fleet:
     async def live(self) -> None:
         """Until cancelled, or until all have sent the rows they may. Raises ServiceError when none could go on."""
         lives = [self._live(cell, place) for place, cell in enumerate(self.cells, start=1)]
-        ends = await asyncio.gather(*lives, return_exceptions=True)
+        ends = await asyncio.gather(*lives, self._offer_a_forecaster(), return_exceptions=True)
         failed = [end for end in ends if isinstance(end, BaseException)]
-        if failed and len(failed) == len(ends):
+        if failed and len(failed) >= len(self.cells):
             raise failed[0]
+
+    async def _offer_a_forecaster(self) -> None:
+        """One forecaster for the whole fleet, where there is none of its name yet."""
+        path = "/api/v1/forecasters/"
+        try:
+            found = await patiently(self.service, "GET", path + "?" + urlencode({"name": FORECASTER}))
+            if found["results"]:
+                return
+            names = [name_of(cell, place, self.seed) for place, cell in enumerate(self.cells, start=1)]
+            script = await asyncio.to_thread(FORECASTER_SCRIPT.read_text, encoding="utf-8")
+            wish = {"name": FORECASTER, "definition": script, "sql_query": FORECASTER_QUERY, "batteries": names}
+            await patiently(self.service, "POST", path, wish)
+        except ServiceError as failed:
+            self.say(f"The forecaster {FORECASTER!r} was not registered: {failed}")
 
     async def _live(self, cell: SimulatedCell, place: int) -> None:
         name = name_of(cell, place, self.seed)
@@ -95,16 +114,7 @@ class CellStream:
             await self._ask("POST", "/api/v1/estimators/", wish)
 
     async def _ask(self, method: str, path: str, document: Any = None) -> Any:
-        """A restart of the service, or a lock that was waited for too long, is no reason to give up."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return await asyncio.to_thread(self.service.ask, method, path, document)
-            except (Unreachable, RefusedByService) as failed:
-                for_good = isinstance(failed, RefusedByService) and failed.is_final
-                if for_good or time.monotonic() > until:
-                    raise
-            await asyncio.sleep(REDIAL_SECONDS)
+        return await patiently(self.service, method, path, document)
 
     # --- rows and their truth --------------------------------------------------------------------------------------
     async def _send_history(self, part: Part) -> None:
@@ -138,3 +148,16 @@ class CellStream:
         for first in range(0, len(self.truths), TRUTHS_A_POST):
             await self._ask("POST", self.truth_path, self.truths[first : first + TRUTHS_A_POST])
         self.truths = []
+
+
+async def patiently(service: Service, method: str, path: str, document: Any = None) -> Any:
+    """What the service answers: its restart, or a lock that was waited for too long, is no reason to give up."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await asyncio.to_thread(service.ask, method, path, document)
+        except (Unreachable, RefusedByService) as failed:
+            for_good = isinstance(failed, RefusedByService) and failed.is_final
+            if for_good or time.monotonic() > until:
+                raise
+        await asyncio.sleep(REDIAL_SECONDS)
