@@ -1,5 +1,7 @@
 """Forecasters, batteries with health estimates, and a worker that runs what is queued."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
@@ -9,11 +11,16 @@ from datahub.models import Battery
 from jobs.models import Worker
 from jobs.running.claim import claim_next_job
 from jobs.running.run import run_job
+from prognosis.forecasting import script
 from prognosis.registration import register_forecaster
+from sandbox import WallsMissing
 from twin import tables
 from twin.models import Estimator, EstimatorProgress
 
 STATES = ["soc", "q_t.base_values", "r0.base_values"]
+# SQLite reads history on a connection of its own, which sees only what is committed.
+where_history_is_read = pytest.mark.django_db(transaction=connection.vendor == "sqlite")
+
 QUERY = "SELECT test_time, q_t__base_values FROM $TABLE_NAME$ ORDER BY test_time DESC LIMIT 1000"
 HOLDS = """\
 def forecast(past_estimates, load):
@@ -55,11 +62,24 @@ def work(db):
 
 
 @pytest.fixture
-def estimated(transactional_db):
-    """`estimated(capacities)`: a battery whose estimator has made an estimate a minute, with these capacities in Ah.
+def without_walls(monkeypatch):
+    """`with without_walls():` no script is run meanwhile, because a wall is missing."""
 
-    Committed, because history is read on a connection of its own.
-    """
+    def refuse(required):
+        raise WallsMissing(["moat"])
+
+    @contextmanager
+    def missing():
+        with monkeypatch.context() as patched:
+            patched.setattr(script, "running_zygote", refuse)
+            yield
+
+    return missing
+
+
+@pytest.fixture
+def estimated(db):
+    """`estimated(capacities)`: a battery whose estimator has made an estimate a minute, with these capacities in Ah."""
     made = []
 
     def make(capacities=(1.0, 0.99, 0.98), *, name="cell"):

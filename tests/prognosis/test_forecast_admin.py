@@ -8,9 +8,9 @@ from django.urls import reverse
 from prognosis.forecasting.load import load_from
 from prognosis.forecasting.runs import request_run
 from prognosis.models import Forecaster, ForecasterState, ForecastRun, RunState
-from tests.prognosis.conftest import HOLDS, QUERY
+from tests.prognosis.conftest import HOLDS, QUERY, where_history_is_read
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = [where_history_is_read, pytest.mark.postgres]
 
 ADD = "/admin/prognosis/forecaster/add/"
 FORM = {"name": "cell", "batteries": "", "sql_query": QUERY, "definition": HOLDS, "keep_files_of": ""}
@@ -136,12 +136,10 @@ def test_the_states_are_told_in_sentences(estimated, register, work):
     assert forecaster.state_sentence == "Ready, and replaced by a newer version."
 
 
-def test_a_version_that_failed_can_be_loaded_again(engineer, register, work, settings):
-    walls = settings.SANDBOX_REQUIRED_WALLS
-    settings.SANDBOX_REQUIRED_WALLS = ("moat",)
+def test_a_version_that_failed_can_be_loaded_again(engineer, register, work, without_walls):
     forecaster = register()
-    work()
-    settings.SANDBOX_REQUIRED_WALLS = walls
+    with without_walls():
+        work()
     chosen = {"action": "load_again", "_selected_action": [forecaster.pk]}
     assert engineer.post("/admin/prognosis/forecaster/", chosen).status_code == 302
     work()

@@ -15,9 +15,9 @@ from jobs.models import Job, Worker
 from jobs.models import State as JobState
 from prognosis import views
 from prognosis.models import Forecaster, ForecasterState, ForecastRun, RunState
-from tests.prognosis.conftest import HOLDS, QUERY
+from tests.prognosis.conftest import HOLDS, QUERY, where_history_is_read
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = [where_history_is_read, pytest.mark.postgres]
 
 REGISTRATION = {"name": "cell", "definition": HOLDS, "sql_query": QUERY}
 STATE = f"sql_query={QUERY!r} name='cell' version={{}} state=waiting"

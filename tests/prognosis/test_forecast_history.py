@@ -8,10 +8,11 @@ from prognosis import tables
 from prognosis.errors import HistoryFailed, NoEstimates, TemplateRefused
 from prognosis.forecasting.history import history_of
 from prognosis.forecasting.sql import FUNCTIONS
+from tests.prognosis.conftest import where_history_is_read
 from twin.models import Estimator
 from twin.tables import estimates_table
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = [where_history_is_read, pytest.mark.postgres]
 
 LATEST_TWO = "SELECT test_time, q_t__base_values FROM $TABLE_NAME$ ORDER BY test_time DESC LIMIT 2"
 

@@ -14,9 +14,9 @@ from prognosis.forecasting.making import run_forecast
 from prognosis.forecasting.runs import request_run, run_again
 from prognosis.models import Forecaster, ForecastRun, RunState
 from prognosis.queries import as_csv, as_lists, history_used_by, load_used_by, result_of, runs_of
-from tests.prognosis.conftest import HOLDS
+from tests.prognosis.conftest import HOLDS, where_history_is_read
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = [where_history_is_read, pytest.mark.postgres]
 
 HOUR = {"ahead_time": 3600, "resolution": 900}
 
@@ -278,13 +278,13 @@ def test_a_template_that_these_estimates_cannot_answer_fails_with_their_columns(
     assert run.error.startswith("The estimates have no column 'capacity'; they have test_time, soc, q_t__base_values")
 
 
-def test_where_the_sandbox_lacks_a_wall_no_script_is_run(estimated, register, work, settings):
+def test_where_the_sandbox_lacks_a_wall_no_script_is_run(estimated, register, work, without_walls):
     battery = estimated()
     register()
     work()
-    settings.SANDBOX_REQUIRED_WALLS = ("moat",)
     run = request_run(battery, load_from(HOUR))
-    work()
+    with without_walls():
+        work()
     run.refresh_from_db()
     assert (run.state, run.error_code) == (RunState.FAILED, "sandbox_unavailable")
 
