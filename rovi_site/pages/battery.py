@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
-from access.decorators import page_for
+from access.decorators import need, page_for
 from access.errors import Refused
 from access.roles import Role, role_of
 from datahub import tables
@@ -68,6 +68,7 @@ def battery_page(request: HttpRequest, name: str) -> HttpResponse:
         return errors.refused(request, unknown, near=_names_near(name))
     form = None
     if request.method == "POST":
+        need(Role.OPERATOR, request, "Forecasting")
         form = ForecastForm(request.POST, request.FILES)
         answer = _ask_for_forecast(request, battery, form)
         if answer is not None:
@@ -77,9 +78,6 @@ def battery_page(request: HttpRequest, name: str) -> HttpResponse:
 
 def _ask_for_forecast(request: HttpRequest, battery: Battery, form: ForecastForm) -> HttpResponse | None:
     """To the queued run; None where the form has complaints, which then stand beside its fields."""
-    if role_of(request.user) < Role.OPERATOR:
-        form.add_error(None, "Forecasting needs the role operator. Ask an administrator.")
-        return None
     if not form.is_valid():
         return None
     try:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from access.decorators import page_for
+from access.decorators import need, page_for
 from access.errors import Refused
 from access.roles import Role, role_of
 from prognosis.forecasting.runs import run_again
@@ -29,7 +29,8 @@ def forecast_page(request: HttpRequest, run_id: int) -> HttpResponse:
     if run is None:
         raise Http404(f"There is no forecast {run_id}.")
     may_run = role_of(request.user) >= Role.OPERATOR
-    if request.method == "POST" and may_run:
+    if request.method == "POST":
+        need(Role.OPERATOR, request, "Forecasting")
         try:
             fresh = run_again(run, request.user)
         except Refused as refused:

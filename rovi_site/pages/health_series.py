@@ -58,16 +58,18 @@ def estimates_after(health: Health, after_row: int) -> tuple[dict[str, Any] | No
 
 
 def _series(block: EstimateBlock, names: Sequence[str], gaps: bool = True) -> dict[str, Any]:
-    columns: dict[str, list[float]] = {}
+    """By quantity: t, mean, sd. SOC stops where rows stop; health does not, for it hardly changes meanwhile."""
+    series: dict[str, Any] = {}
+    times = block.test_time.tolist()
     deviations = block.standard_deviations
     for place, name in enumerate(names):
         key = name.split(".")[0].split("[")[0]
-        if key in DRAWN and key not in columns:
-            columns[key] = (block.means[:, place] * SCALES[key]).tolist()
-            columns[f"{key}_sd"] = (deviations[:, place] * SCALES[key]).tolist()
-    times = block.test_time.tolist()
-    shown = with_gaps(times, *columns.values()) if gaps else [times, *columns.values()]
-    return {"t": shown[0], **dict(zip(columns, shown[1:], strict=True))}
+        if key not in DRAWN or key in series:
+            continue
+        columns = [(values[:, place] * SCALES[key]).tolist() for values in (block.means, deviations)]
+        t, mean, sd = with_gaps(times, *columns) if gaps and key == "soc" else [times, *columns]
+        series[key] = {"t": t, "mean": mean, "sd": sd}
+    return series
 
 
 def _nis(health: Health, start: float, end: float) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _nis(health: Health, start: float, end: float) -> dict[str, Any]:
         return {}
     step = math.ceil(len(means) / POINTS)
     t, y = with_gaps([row[0] for row in means[::step]], [row[1] for row in means[::step]])
-    return {"nis_t": t, "nis": y}
+    return {"nis": {"t": t, "mean": y}}
 
 
 def coverage(health: Health, battery: Battery) -> dict[str, dict[str, Any]] | None:

@@ -60,8 +60,8 @@ def rows_series_after(battery: Battery, after: int) -> dict[str, Any] | None:
     return {"lines": lines, "rows": len(block), "shown": len(block), "after": newest}
 
 
-def truth_series(battery: Battery, shown: TimeRange) -> dict[str, list[float | None]] | None:
-    """What a simulation knows, or None where nothing is known: t, soc in %, capacity in Ah, r0 in mΩ."""
+def truth_series(battery: Battery, shown: TimeRange) -> dict[str, Any] | None:
+    """What a simulation knows, or None where nothing is known: soc in %, q_t in Ah, r0 in mΩ, each as t and mean."""
     if not battery.is_simulated:
         return None
     there = Truth.objects.filter(battery=battery, test_time__gte=shown.start, test_time__lte=shown.end)
@@ -73,8 +73,12 @@ def truth_series(battery: Battery, shown: TimeRange) -> dict[str, list[float | N
     if not rows:
         return None
     t, soc, capacity, r0 = (list(column) for column in zip(*rows, strict=True))
-    shown_t, *columns = with_gaps(t, [v * 100 for v in soc], capacity, [v * 1000 for v in r0])
-    return {"t": shown_t, **dict(zip(("soc", "q_t", "r0"), columns, strict=True))}
+    soc_t, soc_shown = with_gaps(t, [value * 100 for value in soc])
+    return {
+        "soc": {"t": soc_t, "mean": soc_shown},
+        "q_t": {"t": t, "mean": capacity},
+        "r0": {"t": t, "mean": [value * 1000 for value in r0]},
+    }
 
 
 def _line(name: str, times: list[float], values: list[float], gaps: bool = True) -> dict[str, Any]:

@@ -49,29 +49,28 @@
   };
 
   const SD = 1.96;
-  const healthPanel = (key, title, name, unitName, colour, digitsOfNote, truthLegend) => {
+  const healthPanel = (key, title, name, unitName, colour, truthLegend) => {
     const health = data.health;
     const truth = data.truth;
     const lines = [];
     if (health && health[key]) {
-      const mean = health[key];
-      const sd = health[`${key}_sd`];
+      const { t, mean, sd } = health[key];
       lines.push({
-        name, legend: `${name}, 95 % band`, unit: unitName, colour, t: scaled(health.t), y: mean, bandInScale: key !== 'soc',
+        name, legend: `${name}, 95 % band`, unit: unitName, colour, t: scaled(t), y: mean, bandInScale: key !== 'soc',
         lower: mean.map((value, i) => (value === null || sd[i] === null ? null : value - SD * sd[i])),
         upper: mean.map((value, i) => (value === null || sd[i] === null ? null : value + SD * sd[i])),
       });
     }
-    if (truth && truth[key]) lines.push({ name: truthLegend, unit: unitName, colour: 'series-5', dashed: true, t: scaled(truth.t), y: truth[key] });
+    if (truth && truth[key]) lines.push({ name: truthLegend, unit: unitName, colour: 'series-5', dashed: true, t: scaled(truth[key].t), y: truth[key].mean });
     return { title, lines };
   };
   const summary = (what, panel) => `${what}: ` + (panel.lines.map((line) => `${line.name} newest ${digits(last(line.y), 3)} ${line.unit}`).join('; ') || 'no estimate yet');
 
   const drawHealth = (keepY) => {
     const parts = [
-      ['soc', 'chart-soc', 'note-soc', healthPanel('soc', 'SOC, %', 'SOC', '%', 'series-1', 1, 'true SOC'), 'State of charge'],
-      ['q_t', 'chart-capacity', 'note-capacity', healthPanel('q_t', 'Capacity, Ah', 'Capacity', 'Ah', 'series-3', 3, 'true capacity'), 'Capacity'],
-      ['r0', 'chart-r0', 'note-r0', healthPanel('r0', 'R0, mΩ', 'R0', 'mΩ', 'series-4', 2, 'true R0'), 'Resistance'],
+      ['soc', 'chart-soc', 'note-soc', healthPanel('soc', 'SOC, %', 'SOC', '%', 'series-1', 'true SOC'), 'State of charge'],
+      ['q_t', 'chart-capacity', 'note-capacity', healthPanel('q_t', 'Capacity, Ah', 'Capacity', 'Ah', 'series-3', 'true capacity'), 'Capacity'],
+      ['r0', 'chart-r0', 'note-r0', healthPanel('r0', 'R0, mΩ', 'R0', 'mΩ', 'series-4', 'true R0'), 'Resistance'],
     ];
     for (const [key, id, note, panel, what] of parts) {
       const chart = element(id);
@@ -88,7 +87,7 @@
     const nis = element('chart-nis');
     if (!nis) return;
     if (!data.health || !data.health.nis) { nis.textContent = data.no_health || 'No innovations in this range.'; return; }
-    const panel = { title: 'mean NIS of 100 rows', log: true, shade: [0.74, 1.30], lines: [{ name: 'NIS', unit: '', colour: 'series-2', t: scaled(data.health.nis_t), y: data.health.nis }] };
+    const panel = { title: 'mean NIS of 100 rows', log: true, shade: [0.74, 1.30], lines: [{ name: 'NIS', unit: '', colour: 'series-2', t: scaled(data.health.nis.t), y: data.health.nis.mean }] };
     roviCharts.drawChart(nis, { panels: [panel], x: xAxis(), label: summary('Normalised innovation squared', panel) }, { keepY, onRange });
   };
 
@@ -123,6 +122,7 @@
     query.set('to', zoom[1].toFixed(1));
     history.replaceState(null, '', `${location.pathname}?${query}`);
     markPreset();
+    showFollowing();
     load(false);
   };
   const markPreset = () => {
@@ -153,7 +153,9 @@
     data.rows.rows += fresh.rows.rows;
     data.rows.shown += fresh.rows.shown;
     for (const part of ['health', 'truth']) {
-      if (fresh[part] && data[part]) for (const key of Object.keys(data[part])) if (fresh[part][key]) data[part][key].push(...fresh[part][key]);
+      if (fresh[part] && data[part]) {
+        for (const [key, series] of Object.entries(fresh[part])) for (const [name, values] of Object.entries(series)) data[part][key]?.[name]?.push(...values);
+      }
       if (fresh[part] && !data[part]) data[part] = fresh[part];
     }
     for (const key of ['after', 'record', 'range', 'coverage', 'forecast', 'no_health']) if (fresh[key] !== undefined) data[key] = fresh[key];

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -86,6 +87,13 @@ class Visit:
     def go(self, path: str) -> Any:
         self.page.goto(self.site.url + path)
         return self.page
+
+    def until(self, expression: str, seconds: float = 20.0) -> None:
+        """Playwright's own wait evaluates text inside the page, which our policy forbids."""
+        ends = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < ends, f"{expression} did not come true; {self.complaints}"
+            self.page.wait_for_timeout(100)
 
     @property
     def overhang(self) -> int:

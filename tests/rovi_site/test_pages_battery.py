@@ -164,18 +164,18 @@ def test_estimates_come_with_their_deviations_in_shown_units(viewer):
     battery = battery_with_rows("cell 1", rows=5)
     with_estimates(battery)
     health = series(viewer, battery)["health"]
-    assert health["t"] == [0.0, 10.0, 20.0, 30.0, 40.0]
-    assert health["soc"] == pytest.approx([50.0] * 5)
-    assert health["soc_sd"] == pytest.approx([1.0] * 5)
-    assert health["q_t"] == pytest.approx([0.76] * 5)
-    assert health["r0"] == pytest.approx([40.0] * 5)
-    assert health["r0_sd"] == pytest.approx([0.5] * 5)
+    assert health["soc"]["t"] == [0.0, 10.0, 20.0, 30.0, 40.0]
+    assert health["soc"]["mean"] == pytest.approx([50.0] * 5)
+    assert health["soc"]["sd"] == pytest.approx([1.0] * 5)
+    assert health["q_t"]["mean"] == pytest.approx([0.76] * 5)
+    assert health["r0"]["mean"] == pytest.approx([40.0] * 5)
+    assert health["r0"]["sd"] == pytest.approx([0.5] * 5)
 
 
 def test_nis_is_the_mean_of_100_rows(viewer):
     battery = battery_with_rows("cell 1", rows=3 * ROWS_OF_A_MEAN_NIS)
     with_estimates(battery)  # each has an innovation of 0.01 V and a variance of 1e-4 V²: exactly as expected
-    assert series(viewer, battery)["health"]["nis"] == pytest.approx([1.0, 1.0, 1.0])
+    assert series(viewer, battery)["health"]["nis"]["mean"] == pytest.approx([1.0, 1.0, 1.0])
 
 
 def test_the_share_of_the_truth_inside_the_band_is_told(viewer):
@@ -196,8 +196,8 @@ def test_the_truth_is_drawn_beside_the_estimate_of_a_simulated_battery_alone(vie
     assert series(viewer, battery)["truth"] is None
     with_truth(battery, soc=0.5, capacity=0.75, r0=0.041)
     truth = series(viewer, battery)["truth"]
-    assert truth["soc"] == pytest.approx([50.0] * 5)
-    assert truth["r0"] == pytest.approx([41.0] * 5)
+    assert truth["soc"]["mean"] == pytest.approx([50.0] * 5)
+    assert truth["r0"]["mean"] == pytest.approx([41.0] * 5)
 
 
 def test_series_are_for_viewers(client):
