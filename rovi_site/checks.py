@@ -5,7 +5,6 @@ They run with `manage.py check` and before most commands. No check asks the netw
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,21 +97,6 @@ def database_lies_on_a_local_disk(**_: Any) -> list[checks.CheckMessage]:
     ]
 
 
-def moirae_is_the_batteries_one(**_: Any) -> list[checks.CheckMessage]:
-    """The package of that name on PyPI is a workflow engine; ROVI's has estimators."""
-    found = find_spec("moirae")  # looks, does not import
-    folders = list(found.submodule_search_locations or ()) if found else []
-    if found is None or any((Path(folder) / "estimators" / "online").is_dir() for folder in folders):
-        return []
-    return [
-        checks.Warning(
-            "The installed package 'moirae' is not ROVI's estimator library but another project of that name.",
-            hint="pip uninstall moirae, then follow docs/how-to/install-moirae.md.",
-            id="rovi.W005",
-        )
-    ]
-
-
 def mounts() -> list[tuple[str, str]]:
     """(folder, kind of file system) of what is mounted here; empty where the system does not tell."""
     try:
@@ -134,7 +118,6 @@ ALL = (
     passwords_travel_safely,
     debug_pages_stay_at_home,
     database_lies_on_a_local_disk,
-    moirae_is_the_batteries_one,
 )
 
 

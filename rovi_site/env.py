@@ -111,6 +111,8 @@ def folder(name: str, default: Path, meaning: str) -> Path:
 
 def _read(name: str, default: T, meaning: str, parse: Callable[[str], T], expected: str, is_secret: bool = False) -> T:
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    if isinstance(default, bool):
+        shown = "on" if default else "off"
     VARIABLES[name] = Variable(name, shown, meaning)
     value = os.environ.get(name, "").strip()
     if not value:

@@ -11,9 +11,12 @@ UNROUTED = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # docu
 
 
 def answered_to(host: str, named: tuple[str, ...]) -> list[str]:
-    """Django's ALLOWED_HOSTS. What is `named` holds alone; otherwise whoever can reach `host` may use its name."""
+    """Django's ALLOWED_HOSTS: the loopback's, for this machine's own tools, and those that are `named`.
+
+    Where none is named, whoever can reach `host` may use its name.
+    """
     if named:
-        return list(named)
+        return [*LOOPBACK, *named]
     if is_loopback(host):
         return list(LOOPBACK)
     if host in ANY_ADDRESS:

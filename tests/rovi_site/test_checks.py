@@ -71,13 +71,3 @@ def test_sqlite_on_a_network_disk_is_told(settings, monkeypatch, database, found
 
 def test_mounts_are_read_from_the_system():
     assert "/" in dict(checks.mounts())
-
-
-def test_the_workflow_engine_called_moirae_is_told_from_the_battery_library(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "moirae").mkdir()
-    (tmp_path / "moirae" / "__init__.py").write_text("raise RuntimeError('a check must not import it')")
-    assert ids(checks.moirae_is_the_batteries_one()) == ["rovi.W005"]
-
-    (tmp_path / "moirae" / "estimators" / "online").mkdir(parents=True)
-    assert checks.moirae_is_the_batteries_one() == []

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -97,31 +98,46 @@ def _answers(server):
         return False
 
 
-@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
-def test_sigterm_stops_everything_and_a_second_start_goes_on_with_the_same_data(tmp_path, kind):
-    server = Server(tmp_path / "data", ROVI_SERVER=kind)
-    server.start()
-    first = server.password
-    children = server.children()
+class Unfollowed(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
 
-    assert server.stop(10) == 0
-    assert server.lines[-2:] == ["Stopping ...", "Stopped."]
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_signal_stops_everything_and_the_next_start_goes_on_with_the_same_data(folder_of_two_starts, number):
+    server = Server(folder_of_two_starts)
+    server.start()
+    children = server.children()
     assert len(children) == 2
+    assert server.get("/api/v1/jobs/")[0] == 200
+
+    server.process.send_signal(number)
+    assert server.process.wait(10) == 0
+    assert server.stop() == 0
+    assert server.lines[-2:] == ["Stopping ...", "Stopped."]
     assert [pid for pid in children if is_alive(pid)] == []
-
-    with Server(tmp_path / "data", ROVI_SERVER=kind) as again:
-        assert again.password == first
-        assert again.get("/api/v1/jobs/")[0] == 200
+    passwords.add(server.password)
+    assert len(passwords) == 1
 
 
-def test_ctrl_c_stops_everything(tmp_path):
-    server = Server(tmp_path / "data")
-    server.start()
-    children = server.children()
+passwords: set[str] = set()
 
-    server.process.send_signal(signal.SIGINT)
 
-    assert server.stop(10) == 0
+@pytest.fixture(scope="module")
+def folder_of_two_starts(tmp_path_factory):
+    return tmp_path_factory.mktemp("twice") / "data"
+
+
+def test_uvicorn_serves_it_too_and_behind_a_proxy_sends_plain_callers_to_https(tmp_path):
+    server = Server(tmp_path / "data", ROVI_SERVER="uvicorn", ROVI_HTTPS="on", ROVI_ALLOWED_HOSTS="rovi.example.org")
+    with server:
+        plain = urllib.request.Request(server.url + "/", headers={"Host": "rovi.example.org"})
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            urllib.request.build_opener(Unfollowed).open(plain)
+        children = server.children()
+
+    assert (answer.value.code, answer.value.headers["Location"]) == (301, "https://rovi.example.org/")
+    assert server.process.returncode == 0
     assert [pid for pid in children if is_alive(pid)] == []
 
 
