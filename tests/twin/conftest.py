@@ -13,7 +13,12 @@ from twin.estimation.fleet import advance_fleet
 from twin.estimation.scripts import advance_scripts, warm_guests
 from twin.registration import register_estimator
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS = (Path(__file__).parent / "scripts", Path(__file__).parents[2] / "docs" / "examples")
+
+
+def text_of(name):
+    """`coulomb_counter`: that script, of the tests or of the documentation's examples."""
+    return next(path for folder in SCRIPTS if (path := folder / f"{name}.py").exists()).read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +39,7 @@ def sandbox():
 
 @pytest.fixture
 def script():
-    """`script("counting")`: the text of tests/twin/scripts/counting.py."""
-    return lambda name: (SCRIPTS / f"{name}.py").read_text()
+    return text_of
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from django.core.files.base import ContentFile  # noqa: E402  (Django is set up 
 
 from datahub.ingest import store_records  # noqa: E402
 from tests.twin import oracle  # noqa: E402
-from tests.twin.conftest import SCRIPTS  # noqa: E402
+from tests.twin.conftest import text_of  # noqa: E402
 from twin.registration import register_estimator  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def register(name: str, kind: str, what: str) -> None:
         register_estimator(battery_name=name, kind=kind, parameters=oracle.parameters(what))
         return
     parameters = ContentFile(json.dumps(oracle.parameters("one_rc")).encode(), name="parameters.json")
-    register_estimator(battery_name=name, definition=(SCRIPTS / f"{what}.py").read_text(), files=[parameters])
+    register_estimator(battery_name=name, definition=text_of(what), files=[parameters])
 
 
 def rows(name: str, first: str, last: str) -> None:

@@ -21,8 +21,8 @@ from twin.models import Estimator
 from twin.states import Kind
 
 MOST_BATTERIES_A_ROUND = 2000
-MOST_ROWS_A_ROUND = 100_000  # in memory, and in one transaction
-FEWEST_ROWS_A_BATTERY = 50
+MOST_ROWS_A_ROUND = 40_000  # in one transaction: other writers wait that long
+FEWEST_ROWS_A_BATTERY = 20
 
 
 def advance_fleet() -> bool:
