@@ -2,8 +2,8 @@
 
     python benchmarks/ingest.py [--seconds 5] [--servers daphne uvicorn] [--database postgres://…]
 
-Each server runs as its own process with a folder of its own, which is removed. Loss is checked twice: every row sent must
-be acknowledged, and /db/stats must count as many.
+Each server runs as its own process with a folder of its own, which is removed. Loss is checked twice: every row sent
+must be acknowledged, and /db/stats must count as many.
 """
 
 from __future__ import annotations
@@ -81,16 +81,14 @@ def report(server: str, sockets: int, records: int, outcome: Outcome, floor: flo
 @contextmanager
 def running(server: str, database: str) -> Iterator[int]:
     port = free_port()
-    commands = {
-        "floor": [str(ROOT / "benchmarks" / "floor.py"), str(port)],
-        "daphne": ["-m", "daphne", "--verbosity", "0", "--port", str(port), "rovi_site.asgi:application"],
-        "uvicorn": ["-m", "uvicorn", "--log-level", "warning", "--port", str(port), "rovi_site.asgi:application"],
-    }
+    command = ["-m", "rovi_site.serving.web"] if server != "floor" else [str(ROOT / "benchmarks/floor.py"), str(port)]
     with tempfile.TemporaryDirectory() as data:
-        environment = {**os.environ, "ROVI_DATA": data, "DATABASE_URL": database, "PYTHONPATH": str(ROOT)}
+        ours = {"ROVI_DATA": data, "DATABASE_URL": database, "HOST": "127.0.0.1", "PORT": str(port)}
+        environment = {**os.environ, **ours}
         if server != "floor":
+            environment |= {"ROVI_SERVER": server, "ROVI_LOG_LEVEL": "WARNING"}
             prepare(environment)
-        process = subprocess.Popen([sys.executable, *commands[server]], cwd=ROOT, env=environment)
+        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment)
         try:
             wait_for(port, process)
             yield port

@@ -1,6 +1,7 @@
 """A load client for upload sockets: cheap frames, a window of unacknowledged ones, every acknowledgement checked.
 
-It speaks just enough WebSocket for that, so that the client costs a few microseconds a frame and is not what is measured.
+It speaks just enough WebSocket for that, so that the client costs a few microseconds a frame and is not what is
+measured.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Frames:
         self.records = records
         one = msgpack.packb(RECORD)
         payload = one if records == 1 else msgpack.packb([RECORD] * records)
-        head = bytes([0x80 | BINARY]) + _length_of_client_frame(len(payload)) + bytes(4)  # a mask of zeros changes nothing
+        head = bytes([0x80 | BINARY]) + _length_of_client_frame(len(payload)) + bytes(4)  # a mask of zeros
         self._frame = bytearray(head + payload)
         first = len(head) + len(payload) - records * len(one) + one.index(b"test_time") + len("test_time") + 1
         self._places = [first + row * len(one) for row in range(records)]
@@ -51,7 +52,9 @@ class Frames:
 def _length_of_client_frame(length: int) -> bytes:
     if length < 126:
         return bytes([0x80 | length])
-    return bytes([0x80 | 126]) + struct.pack(">H", length) if length < 65536 else bytes([0x80 | 127]) + struct.pack(">Q", length)
+    if length < 65536:
+        return bytes([0x80 | 126]) + struct.pack(">H", length)
+    return bytes([0x80 | 127]) + struct.pack(">Q", length)
 
 
 @dataclass

@@ -45,6 +45,7 @@ class Flow(Protocol):
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     async def drained(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 # Servers end an application some seconds after its client has gone; what the client sent before is still to be stored.
@@ -72,7 +73,7 @@ class UploadSocket:
         self.send = send
         self.name: str = scope["url_route"]["kwargs"]["name"]
         self.limits = limits_from_settings()
-        # Where the server does not slow down a fast client, nor tell of a slow one, something before us lets us do it.
+        # What the server cannot do itself about clients that are too fast, or do not read (rovi_site.sockets).
         self.flow: Flow | None = scope.get("extensions", {}).get("rovi.flow")
 
     async def serve(self) -> None:
@@ -188,8 +189,11 @@ class UploadSocket:
         try:
             async with asyncio.timeout(SECONDS_TO_CLOSE):
                 await self.send({"type": "websocket.close", "code": why.close_code, "reason": why.reason})
-        except OSError:  # it has gone, or does not read
+        except OSError:  # it has gone, or does not even read that
             pass
+        if why.close_code == CLOSE_STALLED and self.flow is not None:
+            await asyncio.sleep(SECONDS_TO_CLOSE)
+            self.flow.abort()
 
 
 def _is_on(query: bytes, name: str) -> bool:

@@ -13,14 +13,14 @@ from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
 import datahub.routing  # noqa: E402
 import rovi_site.routing  # noqa: E402
-from rovi_site.daphne_sockets import DaphneSockets  # noqa: E402
+from rovi_site.sockets import SocketExtensions  # noqa: E402
 
 # Callers are judged by each consumer (access.authentication.caller_of_socket): it knows headers, tokens and origins.
 # The middlewares only tell it whose cookie came along.
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": DaphneSockets(
+        "websocket": SocketExtensions(
             CookieMiddleware(
                 SessionMiddleware(
                     AuthMiddleware(

@@ -1,8 +1,8 @@
-"""What Daphne's sockets lack, given to them as extensions of the ASGI scope.
+"""What the servers' sockets lack, given to them as extensions of the ASGI scope.
 
 Daphne's queue of received frames is unbounded, its `send` never waits, it answers every refused socket with 403, and
-it cannot close with the codes of RFC 6455. Its `send` carries the WebSocket protocol and so the transport, which can
-do all four.
+it cannot close with the codes of RFC 6455. Neither server can cut off a client that does not read. Their `send` carries
+the WebSocket protocol and so the transport, which can do all of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class DaphneFlow:
-    """The extension `rovi.flow`: stop and go on reading, wait until what was sent has left."""
+    """The extension `rovi.flow`: stop and go on reading, wait until what was sent has left, cut the connection."""
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
@@ -35,25 +35,48 @@ class DaphneFlow:
         while self.transport.connected and self._unsent() > UNSENT_BYTES:
             await asyncio.sleep(LOOK_SECONDS)
 
+    def abort(self) -> None:
+        self.transport.abortConnection()
+
     def _unsent(self) -> int:
         # Twisted tells producers of this only, and the HTTP channel is registered as the transport's producer.
         unsent: int = len(self.transport.dataBuffer) - self.transport.offset + self.transport._tempDataLen
         return unsent
 
 
-class DaphneSockets:
-    """Middleware for sockets; passes other servers' through as they are."""
+class UvicornFlow:
+    """The same for uvicorn, which stops reading by itself, and whose `send` waits."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
+    async def drained(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+
+class SocketExtensions:
+    """Middleware for sockets; passes those of other servers through as they are."""
 
     def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        protocol = _daphne_protocol(send)
-        if protocol is not None:
-            extensions = {"rovi.flow": DaphneFlow(protocol.transport), "websocket.http.response": {}}
-            scope = {**scope, "extensions": {**scope.get("extensions", {}), **extensions}}
+        extensions = dict(scope.get("extensions") or {})
+        if (protocol := _daphne_protocol(send)) is not None:
+            extensions |= {"rovi.flow": DaphneFlow(protocol.transport), "websocket.http.response": {}}
             send = _with_http_answers(protocol, send)
-        await self.application(scope, receive, send)
+        elif isinstance(transport := getattr(getattr(send, "__self__", None), "transport", None), asyncio.Transport):
+            extensions["rovi.flow"] = UvicornFlow(transport)
+        await self.application({**scope, "extensions": extensions}, receive, send)
 
 
 def _daphne_protocol(send: Send) -> Any | None:
@@ -82,7 +105,10 @@ def _with_http_answers(protocol: Any, send: Send) -> Send:
             protocol.server.protocol_disconnected(protocol)
         elif message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
             # Daphne's own way leaves out the reason, and refuses 1003, 1007 and 1009 with an exception.
-            protocol.sendCloseFrame(message.get("code") or 1000, encode_truncate(message.get("reason") or "", 123))
+            code = message.get("code") or 1000
+            protocol.sendCloseFrame(code, encode_truncate(message.get("reason") or "", 123))
+            protocol.muted = True  # what still comes would pile up in a queue that nobody reads
+            protocol.application_queue.put_nowait({"type": "websocket.disconnect", "code": code})
         else:
             await send(message)
 
