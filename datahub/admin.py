@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -181,7 +181,7 @@ class BatteryAdmin(admin.ModelAdmin):
         self._do_each(request, batteries, reopen, "reopened")
 
     @admin.action(description="Export rows as Parquet")
-    def export(self, request: HttpRequest, batteries: QuerySet[Battery]) -> HttpResponse:
+    def export(self, request: HttpRequest, batteries: QuerySet[Battery]) -> StreamingHttpResponse:
         return download_archive(request, list(batteries.order_by("name")))
 
     def _do_each(self, request: HttpRequest, batteries: QuerySet[Battery], verb: Any, word: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
@@ -56,7 +56,7 @@ def rows_page(request: HttpRequest, battery_id: int, of: Any) -> HttpResponse:
     return _answer(request, of, battery, "rows", f"Rows of {battery.name}", page)
 
 
-def download_page(request: HttpRequest, battery_id: int, of: Any) -> HttpResponse:
+def download_page(request: HttpRequest, battery_id: int, of: Any) -> HttpResponse | StreamingHttpResponse:
     """Asks for format and window; with `format` in the address it is the file."""
     battery = _battery(request, battery_id, of)
     refused = ""

@@ -31,6 +31,6 @@ def stream(request: HttpRequest, pieces: Iterator[bytes], content_type: str, nam
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    take = sync_to_async(next)
+    take: Any = sync_to_async(next)
     while piece := await take(pieces, b""):
         yield piece

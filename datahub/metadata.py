@@ -31,13 +31,15 @@ def checked_metadata(document: Any) -> dict[str, Any]:
 @cache
 def metadata_schema() -> dict[str, Any]:
     """The JSON schema of BatteryMetadata; forms are made from it."""
-    return _schema().model_json_schema()
+    schema: dict[str, Any] = _schema().model_json_schema()
+    return schema
 
 
 def _schema() -> type[BatteryMetadata]:
-    from battdat.schemas import BatteryMetadata  # noqa: PLC0415  (a quarter of a second, as above)
+    from battdat import schemas  # noqa: PLC0415  (a quarter of a second, as above)
 
-    return BatteryMetadata
+    found: type[BatteryMetadata] = schemas.BatteryMetadata
+    return found
 
 
 def _complaints(wrong: Any) -> dict[str, list[str]]:

@@ -40,7 +40,9 @@ def _is_truth(truth: Any) -> bool:
     if not isinstance(truth, dict):
         return False
     values = [truth.get(name) for name in FIELDS]
-    return all(type(value) in (int, float) and -GREATEST < value < GREATEST for value in values)
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < GREATEST for value in values
+    )
 
 
 def store_truths(battery: Battery, truths: Sequence[dict[str, Any]]) -> int:
@@ -52,7 +54,7 @@ def store_truths(battery: Battery, truths: Sequence[dict[str, Any]]) -> int:
     return battery.truths.count() - before
 
 
-def truths_in(battery: Battery, window: Window) -> list[dict[str, float]]:
+def truths_in(battery: Battery, window: Window) -> list[Any]:
     """In order of test_time; every n-th where they are more than the limit, so that the shape is kept."""
     found = battery.truths.order_by("test_time")
     if window.start is not None:

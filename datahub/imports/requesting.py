@@ -41,5 +41,6 @@ def remove_files_with_their_records() -> None:
 
 
 def _remove_file(sender: type, instance: DataImport, **_: Any) -> None:
-    if instance.file:
-        transaction.on_commit(lambda: instance.file.storage.delete(instance.file.name))
+    storage, name = instance.file.storage, instance.file.name
+    if name:
+        transaction.on_commit(lambda: storage.delete(name))

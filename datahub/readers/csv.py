@@ -22,7 +22,7 @@ class CsvRows:
     """CSV text, read twice: first to learn what each column holds, so that none changes its kind half way."""
 
     format = "csv"
-    metadata = None
+    metadata: dict[str, Any] | None = None  # there is no place for it in CSV
 
     def __init__(self, file: BinaryIO, kinds: Mapping[str, str]) -> None:
         csv.field_size_limit(LONGEST_FIELD)
