@@ -65,8 +65,9 @@ class RowStream:
         self._first_row = 0  # of this connection
         self._position = 0  # told by this connection's hello
         self._hello: Hello | None = None
-        self._failure: ServiceError | None = None
+        self._failure: BaseException | None = None
         self._contact = 0.0  # monotonic time of the last message
+        self._is_broken = False
         self._news = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
 
@@ -77,6 +78,7 @@ class RowStream:
         if patience_seconds is not None:
             self.patience_seconds = patience_seconds
         self._connecting = asyncio.create_task(self._stay_connected())
+        self._connecting.add_done_callback(self._note_end)
         await self._until(lambda: self._hello is not None)
         self.patience_seconds = usual
         assert self._hello is not None
@@ -118,8 +120,10 @@ class RowStream:
                 if time.monotonic() - alive >= self.patience_seconds:
                     self._fail(unreachable)
                     return
-                self.breaks += 1
-                self.tell(f"{unreachable} Trying again.")
+                if not self._is_broken:
+                    self.breaks += 1
+                    self.tell(f"{unreachable} Trying again.")
+                self._is_broken = True
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except ServiceError as refused:
@@ -137,7 +141,7 @@ class RowStream:
                 proxy=None if self.service.is_here else True,
                 ping_timeout=PING_SECONDS,
             ) as socket:
-                self._begin(Hello(**_unpacked(await socket.recv())))
+                self._begin(_hello_of(await socket.recv()))
                 await _first_error(self._write(socket), self._read(socket))
         except ConnectionClosed as closed:
             raise _why_closed(closed) from None
@@ -148,6 +152,9 @@ class RowStream:
 
     def _begin(self, hello: Hello) -> None:
         self._contact = time.monotonic()
+        if self._is_broken:
+            self.tell("Connected.")
+        self._is_broken = False
         self._written = 0
         self._first_row = self._frames[0].first if self._frames else self.sent
         self._position = hello.position
@@ -166,7 +173,7 @@ class RowStream:
 
     async def _read(self, socket: ClientConnection) -> None:
         while True:
-            self._hear(_unpacked(await socket.recv()))
+            self._hear(_unpacked(await socket.recv(), "ack"))
 
     def _hear(self, answer: dict[str, Any]) -> None:
         self._contact = time.monotonic()
@@ -178,9 +185,14 @@ class RowStream:
             self._written -= 1
         self._news.set()
 
-    def _fail(self, why: ServiceError) -> None:
+    def _fail(self, why: BaseException) -> None:
         self._failure = why
         self._news.set()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """An error that nobody foresaw must reach the caller, who would wait for ever."""
+        if not task.cancelled() and (unforeseen := task.exception()) is not None:
+            self._fail(unforeseen)
 
 
 async def position_of(service: Service, battery_name: str) -> Hello:
@@ -205,9 +217,17 @@ async def _first_error(*endless: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _unpacked(message: str | bytes) -> dict[str, Any]:
-    answer = msgpack.unpackb(message) if isinstance(message, bytes) else None
-    if not isinstance(answer, dict):
+def _hello_of(message: str | bytes) -> Hello:
+    told = _unpacked(message, "position")
+    return Hello(told["position"], told.get("last_test_time"))
+
+
+def _unpacked(message: str | bytes, needed: str) -> dict[str, Any]:
+    try:
+        answer = msgpack.unpackb(message) if isinstance(message, bytes) else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or needed not in answer:
         raise ServiceError("The server answers in a protocol that is not the one of row uploads.")
     return answer
 

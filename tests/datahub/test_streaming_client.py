@@ -159,6 +159,25 @@ async def test_a_frame_that_the_server_will_never_take_ends_the_stream_with_its_
             await stream_rows(Rows(range(3)), stream, AT_ONCE)
 
 
+@pytest.mark.parametrize("greeting", [b"\xc1", "text", msgpack.packb([1]), msgpack.packb({"ack": 1})])
+async def test_a_server_of_another_protocol_is_not_waited_for(greeting):
+    async def other(socket):
+        await socket.send(greeting)
+        await socket.wait_closed()
+
+    async with streaming_to(other) as stream:
+        with pytest.raises(ServiceError, match="not the one of row uploads"):
+            await stream.open()
+
+
+async def test_a_break_is_told_once_and_its_end_too():
+    told = []
+    async with streaming_to(FakeServer(break_after=[1]), tell=told.append) as stream:
+        await stream.open()
+        await stream_rows(Rows(range(6)), stream, AT_ONCE)
+    assert told == ["The connection broke (code 1006). Trying again.", "Connected."]
+
+
 async def test_where_nobody_answers_it_gives_up_when_its_patience_ends():
     stream = RowStream(Service.at("http://127.0.0.1:9"), "x", patience_seconds=0)
     with pytest.raises(Unreachable, match=r"http://127.0.0.1:9 does not answer"):
