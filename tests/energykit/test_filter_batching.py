@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from energykit.errors import BadRows
 from energykit.ukf import FilterRows, FleetFilter, run_filter
-from tests.energykit.cells import cell_with, drive
+from tests.energykit.cells import cell_with, diagonal, drive
 
 TAKEN = ("time", "current", "voltage")
 COLUMNS = ("means", "covariances", "predicted_voltage", "innovation", "innovation_variance", "skipped")
@@ -57,6 +57,24 @@ def test_floats_and_arrays_give_the_same_bits(monkeypatch, few):
     monkeypatch.setattr("energykit.ukf.stepping.FEW", few)
 
     assert [bits(each) for each in FleetFilter(parameters).advance(rows)] == [bits(each) for each in usual]
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 2])
+def test_repaired_covariances_have_the_same_bits_alone_and_in_a_fleet(pairs):
+    """A sensor that is all but exact makes covariances lose their last digits, and with them their definiteness."""
+    states, rows = 4 + pairs, [drive(400, seed=place) for place in range(12)]
+    exact = cell_with(
+        pairs, sensor_variance=1e-20, process_noise=(0.0,) * states, initial_covariance=diagonal([1e-2] * states)
+    )
+    fleet = FleetFilter([exact] * 12)
+
+    together = fleet.advance(rows)
+
+    for place in range(12):
+        alone = FleetFilter([exact])
+        assert bits(alone.advance(rows[place : place + 1])[0]) == bits(together[place])
+        assert alone.checkpoint(0) == fleet.checkpoint(place)
+    assert sum(fleet.counts(place).repaired for place in range(12)) > 0
 
 
 @settings(max_examples=25, deadline=None)

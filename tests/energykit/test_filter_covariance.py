@@ -7,6 +7,7 @@ import pytest
 
 from energykit.ukf import FilterRows, FleetFilter
 from energykit.ukf.covariance import factor, packed_length, repair
+from energykit.ukf.settling import believe, settle
 from tests.energykit.cells import cell_with, diagonal, square
 
 
@@ -111,3 +112,13 @@ def test_covariances_stay_positive_definite_at_the_edge_of_floats(pairs, sensor_
         deviations = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
         correlations = matrices / deviations[:, :, None] / deviations[:, None, :]
         assert np.abs(correlations).max() <= 1 + 1e-12
+
+
+def test_a_mean_that_is_not_finite_is_to_be_settled_though_its_covariance_is_sound():
+    mean = [np.array([0.5, np.inf, 0.5]), np.zeros(3), np.array([2.5, 2.5, np.nan]), np.full(3, 0.03)]
+    covariance = [np.full(3, value) for value in packed(np.eye(4))]
+
+    _, unsound = believe(mean, covariance)
+
+    assert unsound.tolist() == [False, True, True]
+    assert settle([0.5, 0.0, float("nan"), 0.03], packed(np.eye(4))) is None

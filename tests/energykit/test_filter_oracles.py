@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from filterpy.kalman import MerweScaledSigmaPoints, UnscentedKalmanFilter, unscented_transform
 
+from energykit.asoh import mapping_from_asoh
 from energykit.ocv import OcvTable
 from energykit.ukf import FilterRows, JointFilterParameters, Outcome, run_filter
 from tests.energykit.cells import PAIRS, cell_with, diagonal, drive, square
@@ -50,19 +51,18 @@ def test_it_gives_moiraes_numbers_on_a_real_cell(shared_data):
     asoh = json.loads(shared_data("asoh-b10a.json").read_text())
     with shared_data("moirae_joint_ukf_b10a_first5000.csv").open() as file:
         table = np.array([[float(value) for value in row.values()] for row in csv.DictReader(file)])
-    [[capacity]], [[resistance]] = asoh["q_t"]["base_values"], asoh["r0"]["base_values"]
-    [voltage] = asoh["ocv"]["ocv_ref"]["base_values"]
-    parameters = JointFilterParameters(
-        capacity_ah=capacity,
-        r0_ohm=resistance,
-        ocv_soc=(-0.1, *np.linspace(0, 1, len(voltage)).tolist(), 1.1),
-        ocv_voltage=(0.0, *voltage, 6.5),
-        initial_soc=0.0,
-        initial_covariance=diagonal([1e-2, 2.5e-7, (2.5e-3 * capacity) ** 2, (2.5e-3 * resistance) ** 2]),
-        process_noise=(1e-8, 1e-12, 1e-8, 1e-10),
-        sensor_variance=1e-4,
-    )
-    first_control = ([0.0], [0.0], [voltage[0]])
+    mapping = mapping_from_asoh(asoh)
+    capacity, resistance = mapping["capacity_ah"], mapping["r0_ohm"]
+    padded = {
+        "ocv_soc": [-0.1, *mapping["ocv_soc"], 1.1],
+        "ocv_voltage": [0.0, *mapping["ocv_voltage"], 6.5],
+        "initial_soc": 0.0,
+        "initial_covariance": [1e-2, 2.5e-7, (2.5e-3 * capacity) ** 2, (2.5e-3 * resistance) ** 2],
+        "process_noise": [1e-8, 1e-12, 1e-8, 1e-10],
+        "sensor_variance": 1e-4,
+    }
+    parameters = JointFilterParameters.from_mapping(mapping | padded)
+    first_control = ([0.0], [0.0], [3.15])
 
     columns = [np.concatenate(pair) for pair in zip(first_control, table[:, 1:4].T, strict=True)]
     result = run_filter(parameters, FilterRows(*columns))
