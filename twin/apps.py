@@ -9,12 +9,15 @@ class TwinConfig(AppConfig):
 
     def ready(self) -> None:
         from datahub import queries as datahub_queries  # noqa: PLC0415  (models are ready only now)
+        from datahub.losses import tellers_of_loss  # noqa: PLC0415  (as above)
         from twin import tasks  # noqa: F401, PLC0415  (registers jobs and duties)
         from twin.checks import another_package_is_called_moirae  # noqa: PLC0415
-        from twin.queries import batteries_with_estimator  # noqa: PLC0415
+        from twin.queries import batteries_with_estimator, loss_with  # noqa: PLC0415
         from twin.storage import remove_with_their_records  # noqa: PLC0415
 
         register(another_package_is_called_moirae)
         remove_with_their_records()
         if batteries_with_estimator not in datahub_queries.holders_of_estimators:
             datahub_queries.holders_of_estimators.append(batteries_with_estimator)
+        if loss_with not in tellers_of_loss:
+            tellers_of_loss.append(loss_with)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 
 from datahub.models import Battery
@@ -289,3 +289,9 @@ def _number(text: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) and number > 0 else None
+
+
+def loss_with(battery: Battery) -> list[tuple[int, str, str]]:
+    """What deleting the battery deletes of this room, as datahub.losses tells it."""
+    found = Estimator.objects.filter(battery=battery).aggregate(made=Count("pk"), rows=Sum("progress__rows_stepped"))
+    return [(found["made"], "estimator", "estimators"), (found["rows"] or 0, "health estimate", "health estimates")]

@@ -233,3 +233,11 @@ def test_truth_that_is_no_number_is_refused_by_its_place(client_as, battery, wro
     assert answer.status_code == 400
     assert list(answer.json()["error"]["fields"]) == ["1"]
     assert not battery.truths.exists()
+
+
+def test_the_loss_names_what_rooms_above_keep(client_as, battery):
+    from twin.registration import register_estimator
+
+    register_estimator(battery_name="cell 3", kind="joint_ukf", preset="nmc")
+    refused = client_as("administrator").delete(path_of(battery))
+    assert refused.json()["error"]["message"] == "Deleting 'cell 3' would lose 10 rows and 1 estimator, for good."

@@ -137,15 +137,18 @@ class Run:
                 bar.update(self.passed + self.stream_of_rows.handled - bar.n)
 
     async def _report_health(self) -> None:
-        from datahub.streaming.health import health_line
-
         if self.options["report_every"] <= 0:
             return
         while True:
             await asyncio.sleep(self.options["report_every"])
-            with contextlib.suppress(ServiceError):  # a restart, or a device token that may only send
-                status = await asyncio.to_thread(self.service.get, "/online/status")
-                self.say(health_line(status.get(self.name)))
+            await self._say_health()
+
+    async def _say_health(self) -> None:
+        from datahub.streaming.health import health_line
+
+        with contextlib.suppress(ServiceError):  # a restart, or a device token that may only send
+            status = await asyncio.to_thread(self.service.get, "/online/status")
+            self.say(health_line(status.get(self.name)))
 
     async def _sum_up(self, before: Hello, seconds: float, interrupted: bool) -> int:
         from datahub.streaming.client import position_of
@@ -159,6 +162,8 @@ class Run:
             f"{refused:,} refused, {self.passed:,} passed over; {seconds:.1f} s, "
             f"{stream.handled / max(seconds, 1e-9):,.0f} rows/s; {self.name!r} holds {after.position:,} rows."
         )
+        if self.options["report_every"] > 0:
+            await self._say_health()
         for row, rejection in sorted(stream.rejected.items())[:SHOWN_REFUSALS]:
             self.say(f"  row {self.passed + row:,} refused: {rejection['message']}")
         if interrupted:
