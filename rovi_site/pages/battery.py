@@ -58,6 +58,13 @@ class RunRow:
     run: ForecastRun
     badge: Badge
 
+    @property
+    def by(self) -> str:
+        """The version that made it, also after it was deleted; before, the one that will."""
+        if self.run.forecaster_name:
+            return f"{self.run.forecaster_name} v{self.run.forecaster_version}"
+        return str(self.run.forecaster or UNKNOWN)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @page_for(Role.VIEWER)

@@ -36,10 +36,17 @@ def with_gaps(times: Sequence[float], *columns: Sequence[float | None]) -> list[
     for place, moment in enumerate(times):
         shown[0].append(moment)
         for target, column in zip(shown[1:], columns, strict=True):
-            value = column[place]
-            target.append(value if value is not None and math.isfinite(value) else None)
+            target.append(_finite(column[place]))
         if place in gaps:
             shown[0].append((moment + times[place + 1]) / 2)
             for target in shown[1:]:
                 target.append(None)
     return shown
+
+
+def finite(values: Sequence[float | None]) -> list[float | None]:
+    return [_finite(value) for value in values]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -13,7 +13,7 @@ from datahub.models import Battery
 from prognosis.models import ForecastRun
 from prognosis.queries import history_used_by
 from rovi_site import tables
-from rovi_site.pages.gaps import with_gaps
+from rovi_site.pages.gaps import finite, with_gaps
 from rovi_site.pages.health import Health
 from rovi_site.pages.quantities import quantity_of
 from rovi_site.pages.ranges import TimeRange
@@ -151,6 +151,8 @@ def past_lines(run: ForecastRun) -> list[dict[str, Any]]:
         quantity = quantity_of(name)
         if name == "test_time" or not quantity.unit:
             continue
-        t, y = with_gaps(times[::step].tolist(), (column[::step] * quantity.scale).tolist())
-        lines.append({"key": name, "name": quantity.title, "unit": quantity.unit, "t": t, "y": y})
+        y = finite((column[::step] * quantity.scale).tolist())
+        lines.append(
+            {"key": name, "name": quantity.title, "unit": quantity.unit, "t": times[::step].tolist(), "y": y}
+        )
     return lines

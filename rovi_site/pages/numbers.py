@@ -47,8 +47,8 @@ def digits_for(spread: float | None, otherwise: int, most: int = 4) -> int:
 
 def duration(seconds: float | None) -> str:
     """
-    >>> duration(2.2), duration(130), duration(11520), duration(864000), duration(7.9e7)
-    ('2 s', '2 min', '3 h 12 min', '10 d', '2.5 y')
+    >>> duration(2.2), duration(130), duration(11520), duration(86400), duration(864000), duration(7.9e7)
+    ('2 s', '2 min', '3 h 12 min', '24 h', '10 d', '2.5 y')
     """
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
@@ -59,7 +59,7 @@ def duration(seconds: float | None) -> str:
         return f"{seconds / 60:.0f} min"
     if seconds < 48 * 3600:
         minutes = round(seconds / 60)
-        return f"{minutes // 60} h {minutes % 60} min"
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     if seconds < 2 * 365.25 * 86400:
         return f"{seconds / 86400:.0f} d"
     return f"{seconds / (365.25 * 86400):.1f} y"

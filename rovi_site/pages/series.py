@@ -12,7 +12,7 @@ from django.db.models.functions import RowNumber
 from datahub import tables
 from datahub.models import Battery, Truth
 from datahub.queries import column_names, downsampled, read_window
-from rovi_site.pages.gaps import with_gaps
+from rovi_site.pages.gaps import finite, with_gaps
 from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.ranges import TimeRange
 

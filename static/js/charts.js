@@ -87,7 +87,8 @@ const roviCharts = (() => {
     for (const value of panel.shade || []) { low = Math.min(low, value); high = Math.max(high, value); }
     if (low > high) return null;
     if (panel.log) return [Math.log10(low) - 0.1, Math.log10(high) + 0.1];
-    const pad = Math.max((high - low) * 0.05, Math.abs(high) * 1e-3, 1e-9);
+    const isFlat = high - low <= 1e-9 * Math.max(Math.abs(high), Math.abs(low));
+    const pad = isFlat ? Math.max(Math.abs(high) * 0.1, 0.1) : (high - low) * 0.05;
     return [low - pad, high + pad];
   };
 
@@ -100,11 +101,11 @@ const roviCharts = (() => {
     const gap = 0.06;
     const height = (1 - gap * (count - 1)) / count;
     const line = token('--line');
-    const axis = { gridcolor: line, linecolor: token('--edge'), tickcolor: token('--edge'), zerolinecolor: line, automargin: true, tickfont: { size: 12 } };
+    const axis = { gridcolor: line, linecolor: token('--edge'), tickcolor: token('--edge'), zerolinecolor: line, automargin: true, tickfont: { size: 12 }, separatethousands: true, exponentformat: 'none' };
     const narrow = element.clientWidth < 560;
     const layout = {
       paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, hovermode: 'x unified', autosize: true,
-      font: { family: token('--font'), size: 12, color: token('--text') }, margin: { l: 56, r: 12, t: 28, b: 40 },
+      separators: '.\u202f', font: { family: token('--font'), size: 12, color: token('--text') }, margin: { l: 56, r: 12, t: 28, b: 40 },
       hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
       uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],
       modebar: { bgcolor: 'rgba(0,0,0,0)', color: token('--muted'), activecolor: token('--text') },

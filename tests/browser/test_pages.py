@@ -9,8 +9,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CELL = "module 7/α"
 PATH = "/dashboard/module%207/%CE%B1"
 PAGES = (
-    "/", PATH, f"{PATH}?tab=health", f"{PATH}?tab=data", f"{PATH}?tab=forecasts", f"{PATH}?tab=about", "/jobs", "/status",
-    "/admin/", "/admin/datahub/battery/", "/admin/twin/estimator/add/", "/admin/access/token/add/",
+    "/", PATH, f"{PATH}?tab=health", f"{PATH}?tab=data", f"{PATH}?tab=forecasts", f"{PATH}?tab=about", "/jobs",
+    "/status", "/admin/", "/admin/datahub/battery/", "/admin/twin/estimator/add/", "/admin/access/token/add/",
 )  # fmt: skip
 LIVE_MS = 20_000
 
@@ -149,5 +149,6 @@ def test_a_server_that_is_gone_looks_gone(visit, site, cell):
     site.server.stop()
     seen.until("document.getElementById('connection').textContent.startsWith('Polling')")
     page.wait_for_selector("#lost:visible", timeout=40_000)
-    assert re.match(r"Not connected since \d\d:\d\d:\d\d UTC\. Showing what was known then\.", page.inner_text("#lost-text"))
+    told = r"Not connected since \d\d:\d\d:\d\d UTC\. Showing what was known then\."
+    assert re.match(told, page.inner_text("#lost-text"))
     assert page.evaluate("document.body.classList.contains('is-disconnected')")

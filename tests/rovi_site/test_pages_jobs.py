@@ -45,8 +45,8 @@ def test_no_worker_is_told_on_every_page_and_one_that_lives_ends_it(page_as):
 def test_a_failed_job_shows_its_error_log_and_traceback(page_as):
     now = timezone.now()
     job = Job.objects.create(
-        kind="load_estimator", title="Load", state=State.FAILED, error="Line 41: <i>nan</i>", traceback="ValueError: nan",
-        tries=3, max_tries=3, started=now, finished=now,
+        kind="load_estimator", title="Load", state=State.FAILED, error="Line 41: <i>nan</i>",
+        traceback="ValueError: nan", tries=3, max_tries=3, started=now, finished=now,
     )  # fmt: skip
     JobLine.objects.create(job=job, text="Loading.")
     page = page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
