@@ -107,9 +107,9 @@ class BatteryAdmin(admin.ModelAdmin):
         age = data_state(battery, timezone.now()).age
         return None if age is None else f"{in_words(age)} ago"
 
-    @admin.display(description="estimator", boolean=True)
-    def estimator(self, battery: Any) -> bool:
-        return bool(battery.has_estimator)
+    @admin.display(description="estimator")
+    def estimator(self, battery: Any) -> str:
+        return "● has one" if battery.has_estimator else "—"
 
     @admin.display(description="page")
     def page(self, battery: Battery) -> SafeString:
@@ -123,8 +123,8 @@ class BatteryAdmin(admin.ModelAdmin):
 
     @admin.display(description="columns")
     def shown_columns(self, battery: Battery) -> SafeString | str:
-        columns = ((name, kind, unit_of(name)) for name, kind in battery.columns.items())
-        return format_html_join(", ", '{} <span class="quiet">({} {})</span>', columns) or "None yet."
+        columns = ((name, " ".join([kind, unit_of(name)]).strip()) for name, kind in battery.columns.items())
+        return format_html_join(", ", '{} <span class="quiet">({})</span>', columns) or "None yet."
 
     @admin.display(description="test time, s", empty_value="—")
     def times(self, battery: Battery) -> str | None:

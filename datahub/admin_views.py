@@ -31,10 +31,6 @@ class Column:
     kind: str
     unit: str
 
-    @property
-    def is_number(self) -> bool:
-        return self.kind in ("integer", "float")
-
 
 def rows_page(request: HttpRequest, battery_id: int, of: Any) -> HttpResponse:
     """The rows in order of arrival, a page after the other."""
@@ -50,7 +46,10 @@ def rows_page(request: HttpRequest, battery_id: int, of: Any) -> HttpResponse:
         page["refused"] = refused.message
     else:
         shown = found[:ROWS_OF_A_PAGE]
-        page["rows"] = [[row["row_id"], *[row[column.name] for column in columns], row["row_late"]] for row in shown]
+        page["total"] = f"{battery.rows:,}"
+        page["rows"] = [
+            [row["row_id"], *[_readable(row[column.name]) for column in columns], row["row_late"]] for row in shown
+        ]
         page["next"] = shown[-1]["row_id"] if len(found) > ROWS_OF_A_PAGE else None
         page["is_first"] = window.after == 0
     return _answer(request, of, battery, "rows", f"Rows of {battery.name}", page)
@@ -90,6 +89,11 @@ def delete_page(request: HttpRequest, of: Any, object_id: str) -> HttpResponse:
         wrong = True
     page = {"loss": loss_of(battery), "wrong": wrong}
     return _answer(request, of, battery, "delete", f"Delete {battery.name}?", page)
+
+
+def _readable(value: Any) -> Any:
+    """Ten digits of a number: what a sensor gave, without the last bits of a double. Downloads have them all."""
+    return f"{value:.10g}" if isinstance(value, float) else value
 
 
 def _battery(request: HttpRequest, battery_id: int, of: Any) -> Battery:
