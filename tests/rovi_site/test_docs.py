@@ -1,0 +1,135 @@
+"""The examples of README and docs do what they say: taken from the text, run against a real server, in one order."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.walls import DEFAULT_WALLS, probe_walls
+from tests.servers import PROJECT, Server
+
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the examples use curl, which is not here")
+FAILING_CURL = 'curl() { command curl --fail-with-body --silent --show-error "$@"; }\n'
+ESTIMATOR, FORECASTER = "docs/how-to/write-an-estimator.md", "docs/how-to/write-a-forecaster.md"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("docs") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def scripts_run():
+    missing = probe_walls().missing(DEFAULT_WALLS)
+    if missing:
+        pytest.skip(f"scripts are refused on this machine: no {', '.join(missing)}")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a page, without the indentation of a list that they stand in."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", (PROJECT / page).read_text(), re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def run_python(code: str, server: Server) -> None:
+    code = code.replace("admin:PASSWORD@127.0.0.1:8000", f"admin:{server.password}@127.0.0.1:{server.port}")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def run_shell(command: str, server: Server, folder: Path) -> str:
+    variables = {**os.environ, "PASSWORD": server.password, "ROVI": server.url, "no_proxy": "127.0.0.1"}
+    ended = subprocess.run(
+        ["bash", "-euc", FAILING_CURL + command],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=150,
+    )
+    return ended.stdout
+
+
+def status_of(server: Server, battery: str, is_reached) -> dict:
+    """The battery's entry of /online/status once it is as it should be."""
+    end = time.monotonic() + 90
+    while True:
+        found = server.get("/online/status")[1].get(battery, {})
+        if is_reached(found) or time.monotonic() > end:
+            return found
+        time.sleep(0.2)
+
+
+def test_readme_sends_a_thousand_rows_and_a_second_run_sends_none_twice(server):
+    (example,) = blocks("README.md", "python")
+    assert len([line for line in example.splitlines() if line]) <= 10
+
+    for _ in range(2):
+        run_python(example, server)
+        assert server.get("/db/stats")[1]["my-cell"]["data_stats"]["rows"] == 1000
+
+
+def test_the_protocol_page_resumes_and_posts(server, tmp_path):
+    (resumes,) = blocks("docs/wire-protocol.md", "python")
+    (post,) = blocks("docs/wire-protocol.md", "sh")
+
+    for _ in range(2):
+        run_python(resumes, server)
+        assert server.get("/db/stats")[1]["resumes"]["data_stats"]["rows"] == 2000
+    assert run_shell(post, server, tmp_path) == "1"
+
+
+def test_the_example_estimator_follows_the_cell_of_the_readme(server, scripts_run, tmp_path):
+    script, pair = blocks(ESTIMATOR, "python")
+    register, ask = blocks(ESTIMATOR, "sh")
+    run_python(*blocks("README.md", "python"), server)
+    (tmp_path / "estimator.py").write_text(script)
+
+    run_shell(register, server, tmp_path)
+    found = status_of(server, "my-cell", lambda it: it.get("state") == "failed" or it.get("rows_behind") == 0)
+
+    assert (found["state"], found["last_error"]) == ("ready", "")
+    assert found["state_names"] == ["soc"]
+    assert found["latest_time"] == 9990.0
+    assert 0.3 < found["mean"][0] < 0.7  # 0.9 less 9,990 s of 0.5 A out of 2.5 Ah is 0.34; the voltage says 0.52
+    assert '"my-cell"' in run_shell(ask, server, tmp_path)
+
+    (tmp_path / "estimator.py").write_text(script.replace("estimator = ", "nothing = ") + pair)
+    run_shell(register, server, tmp_path)
+    found = status_of(server, "my-cell", lambda it: it.get("version") == 2 and it.get("rows_behind") == 0)
+    assert (found["state"], found["version"]) == ("ready", 2)
+
+
+def test_the_example_forecaster_answers_a_band_for_each_hour(server, scripts_run, tmp_path):
+    (script,) = blocks(FORECASTER, "python")
+    register, run, run_csv = blocks(FORECASTER, "sh")
+    run_python(*blocks("README.md", "python"), server)
+    built_in = '{"battery": "my-cell", "kind": "joint_ukf", "preset": "nmc"}'
+    run_shell(
+        f"curl -u admin:$PASSWORD -H 'Content-Type: application/json' -d '{built_in}' $ROVI/api/v1/estimators/",
+        server,
+        tmp_path,
+    )
+    status_of(server, "my-cell", lambda it: "q_t.base_values" in it.get("state_names", []) and it["rows_behind"] == 0)
+    (tmp_path / "forecaster.py").write_text(script)
+
+    run_shell(register, server, tmp_path)
+    end = time.monotonic() + 60
+    while server.get("/api/v1/forecasters/?name=my-cell")[1]["results"][0]["state"] not in ("ready", "failed"):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    day = json.loads(run_shell(run, server, tmp_path))
+    assert {name: len(values) for name, values in day.items()} == dict.fromkeys(
+        ("test_time", "battery_time", "current", "capacity", "capacity_lower", "capacity_upper"), 24
+    )
+    assert day["current"] == [-0.2] * 24
+    assert day["battery_time"][0] == 9990.0
+    profile = json.loads(run_shell(run_csv, server, tmp_path))
+    assert profile["current"] == [1.0] * 6 + [-1.0] * 6 + [0.0] * 6
