@@ -13,7 +13,7 @@ from datahub.ingest import store_records
 from datahub.models import Battery, DataImport
 from jobs.models import Job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 LIST = "admin:datahub_battery_changelist"
 

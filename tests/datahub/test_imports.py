@@ -13,7 +13,7 @@ from jobs.models import Job, State, Worker
 from jobs.running.claim import claim_next_job
 from jobs.running.run import run_job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 @pytest.fixture(autouse=True)

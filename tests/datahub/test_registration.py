@@ -11,7 +11,7 @@ from datahub.ingest import store_records
 from datahub.models import Battery
 from datahub.signals import battery_deleting
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 def test_metadata_is_stored_as_the_toolkit_reads_it_without_empty_fields():

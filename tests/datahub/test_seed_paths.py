@@ -10,7 +10,7 @@ from access.tokens import make_token
 from datahub.models import Battery
 from datahub.queries import records
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 ROWS = [{"test_time": 0.0, "voltage": 3.7, "state": "hold"}, {"test_time": 1.0, "voltage": 3.6, "state": "hold"}]
 
