@@ -86,7 +86,7 @@ class PersonAdmin(UserAdmin):
 
     def _may_touch(self, request: HttpRequest, person: Any) -> bool:
         """A superuser's account, and so its password, is changed by superusers alone."""
-        return person is None or not person.is_superuser or request.user.is_superuser  # type: ignore[union-attr]
+        return person is None or not person.is_superuser or bool(getattr(request.user, "is_superuser", False))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if "role" in form.cleaned_data and not obj.is_superuser:
@@ -125,8 +125,9 @@ class NewToken(forms.ModelForm):
         return wishes
 
     def save(self, commit: bool = True) -> Token:
-        self.instance, self.secret = make_token(made_by=self.made_by, **self.cleaned_data)
-        return self.instance
+        token, self.secret = make_token(made_by=self.made_by, **self.cleaned_data)
+        self.instance = token
+        return token
 
     def save_m2m(self) -> None:
         """A token has no many-to-many fields."""
@@ -146,7 +147,8 @@ class TokenAdmin(admin.ModelAdmin):
         return token.battery_name or None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
-        return tokens_seen_by(request.user)
+        seen: QuerySet[Token] = tokens_seen_by(request.user)
+        return seen
 
     def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
         if obj is not None:
@@ -156,7 +158,7 @@ class TokenAdmin(admin.ModelAdmin):
         return ("name", "user", "battery_name", "expiry")
 
     def get_form(self, request: HttpRequest, obj: Token | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.made_by = request.user
         return form
 
@@ -177,7 +179,7 @@ class TokenAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         """The form's verb has stored it."""
-        obj.secret = form.secret  # type: ignore[attr-defined]
+        request.made_token = form.secret  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
         page = {
@@ -185,7 +187,7 @@ class TokenAdmin(admin.ModelAdmin):
             "title": "Token made",
             "opts": self.opts,
             "token": obj,
-            "secret": obj.secret,  # type: ignore[attr-defined]
+            "secret": request.made_token,  # type: ignore[attr-defined]
         }
         return TemplateResponse(
             request, "admin/access/token/made.html", page, headers={"Cache-Control": "no-store"}

@@ -16,7 +16,7 @@ class TokenSerializer(serializers.ModelSerializer):
         slug_field="username", queryset=get_user_model().objects.all(), required=False,
         help_text="Whose token it is; yourself when left out. Others only by administrators.",
     )  # fmt: skip
-    created_by = serializers.StringRelatedField(read_only=True)
+    created_by: serializers.StringRelatedField = serializers.StringRelatedField(read_only=True)
     token = serializers.SerializerMethodField(help_text="The token itself; only in the answer that makes it.")
 
     class Meta:

@@ -21,13 +21,14 @@ def make_token(
 ) -> tuple[Token, str]:
     """The record and the token itself, which is not kept and cannot be shown again. Raises TokenRefused."""
     check_token_wish(user=user, made_by=made_by, battery_name=battery_name, expiry=expiry)
-    return Token.objects.create(
+    made: tuple[Token, str] = Token.objects.create(
         user,
         expiry=None if expiry is None else expiry - timezone.now(),
         name=name,
         battery_name=battery_name,
         created_by=made_by,
     )
+    return made
 
 
 def check_token_wish(*, user: Any, made_by: Any, battery_name: str = "", expiry: datetime | None = None) -> None:

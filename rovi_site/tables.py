@@ -31,7 +31,8 @@ def select_of_many(
         return []
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts) + " ORDER BY 1, 2")
-        return cursor.fetchall()
+        found: list[tuple[int, int, float, Any]] = cursor.fetchall()
+    return found
 
 
 def select_with_truth(
@@ -47,7 +48,8 @@ def select_with_truth(
             "WHERE e.row_id %% %s = 0",
             [battery_id, every],
         )
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def select_mean_nis(
@@ -62,4 +64,5 @@ def select_mean_nis(
             "GROUP BY (row_id - 1) / %s HAVING COUNT(*) * 2 >= %s ORDER BY 1",
             [start, end, after_row, rows, rows],
         )
-        return cursor.fetchall()
+        found: list[tuple[float, float]] = cursor.fetchall()
+    return found

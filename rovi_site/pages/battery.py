@@ -93,8 +93,7 @@ def _ask_for_forecast(request: HttpRequest, battery: Battery, form: ForecastForm
         form.add_error(None, f"{refused.message} {refused.hint}".strip())
         return None
     messages.success(request, f"Forecast {run.pk} is queued; its result appears below.")
-    address = f"{reverse('dashboard', args=[battery.name])}?{urlencode({'tab': 'forecasts', 'run': run.pk})}"
-    return redirect(address)
+    return redirect(f"{reverse('dashboard', args=[battery.name])}?tab=forecasts&run={run.pk}")
 
 
 def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) -> dict[str, Any]:
@@ -124,8 +123,9 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
 
 
 def _tab_address(request: HttpRequest, battery: Battery, tab: str) -> str:
-    kept = {name: str(request.GET[name]) for name in ("from", "to") if name in request.GET}
-    query = urlencode(kept if tab == "overview" else {"tab": tab} | kept)
+    kept: dict[str, str] = {} if tab == "overview" else {"tab": tab}
+    kept |= {name: str(request.GET[name]) for name in ("from", "to") if name in request.GET}
+    query = urlencode(kept)
     return reverse("dashboard", args=[battery.name]) + (f"?{query}" if query else "")
 
 

@@ -84,9 +84,5 @@ def truth_series(battery: Battery, shown: TimeRange) -> dict[str, Any] | None:
 def _line(name: str, times: list[float], values: list[float], gaps: bool = True) -> dict[str, Any]:
     quantity = quantity_of(name)
     scaled = [None if value is None else value * quantity.scale for value in values]
-    t, y = (
-        with_gaps(times, scaled)
-        if gaps
-        else (times, [v if v is not None and math.isfinite(v) else None for v in scaled])
-    )
+    t, y = with_gaps(times, scaled) if gaps else (times, finite(scaled))
     return {"key": name, "title": title_of(name), "name": quantity.title, "unit": quantity.unit, "t": t, "y": y}
