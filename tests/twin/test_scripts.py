@@ -23,8 +23,12 @@ def rows(*times, current=1.0, voltage=3.7, **more):
     return [{"test_time": float(time), "current": current, "voltage": voltage, **more} for time in times]
 
 
+def current(battery_name):
+    return current_estimator(battery_named(battery_name))
+
+
 def found(battery_name):
-    return estimates(current_estimator(battery_named(battery_name)))
+    return estimates(current(battery_name))
 
 
 def test_an_object_with_the_surface_is_stepped_once_with_each_row(register_script, script):
@@ -63,6 +67,41 @@ def test_the_same_filter_as_a_script_gives_the_numbers_of_the_built_in_one(
         "innovation_variance",
     ):
         np.testing.assert_array_equal(getattr(scripted, name), getattr(built_in, name), err_msg=name)
+
+
+def test_an_object_with_start_gets_the_first_row_there_and_no_estimate_of_it(register_script, script):
+    starts = script("coulomb_counter").replace(
+        "    def step(",
+        "    def start(self, inputs, measurements):\n        self.soc = measurements.voltage / 10\n\n    def step(",
+    )
+    register_script("cell", starts)
+    store_records("cell", rows(0, 3600, 7200))
+    catch_up()
+    assert found("cell").row_ids.tolist() == [2, 3]
+    assert found("cell").means[:, 0].tolist() == [0.37, 0.87]  # the first is not stepped: it had no current before it
+    assert current("cell").progress.rows_skipped == {"first_control": 1}
+
+
+def test_bad_and_late_rows_never_reach_a_script(register_script, script):
+    register_script("cell", script("coulomb_counter"))
+    store_records("cell", [*rows(0, 3600), *rows(1800, current=50.0), *rows(5400, voltage=None), *rows(7200)])
+    catch_up()
+    assert found("cell").test_time.tolist() == [0.0, 3600.0, 7200.0]
+    assert found("cell").means[:, 0].tolist() == [0.5, 1.0, 1.5]
+    assert current("cell").progress.rows_skipped == {"late": 1, "not_finite": 1}
+    assert current("cell").progress.late_from == 1800.0
+
+
+def test_a_row_is_seen_with_all_its_columns_and_test_time_as_its_time(register_script, script):
+    prints = script("coulomb_counter").replace(
+        '"""The current of a row flows until the next; positive is charging."""',
+        "print(inputs.time, inputs['time'], inputs.temperature, inputs.phase, measurements.terminal_voltage, *inputs)",
+    )
+    register_script("cell", prints)
+    store_records("cell", [{"test_time": 1.0, "time": 1.7e9, "current": 1.0, "Voltage": 3.5, "phase": "rest"}])
+    catch_up()
+    printed = current("cell").script_output
+    assert printed == "1.0 1700000000.0 25.0 rest 3.5 test_time time current voltage phase\n"
 
 
 def test_a_row_that_fails_stops_the_estimator_at_its_line_and_keeps_what_came_before(register_script):

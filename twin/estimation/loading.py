@@ -13,6 +13,7 @@ from twin import tables
 from twin.errors import EstimatorFailed, SandboxUnavailable
 from twin.estimation.commit import record_failure
 from twin.estimation.guests import LOAD_SECONDS, failing_as_estimator, loaded_guest, storable
+from twin.estimation.work import as_scripts_know_them
 from twin.models import Estimator, EstimatorProgress
 from twin.states import Stored, has_enough_data
 from twin.versions import make_current
@@ -89,9 +90,8 @@ def _hand_over_rows(guest: Guest, battery: Battery, required_time: float) -> Non
         lasts = np.fmax(last, np.fmax.accumulate(times))
         enough = np.flatnonzero(lasts - firsts >= required_time)
         taken = int(enough[0]) + 1 if len(enough) else len(block)
-        guest.call(
-            "collect", {"columns": {name: values[:taken] for name, values in block.columns.items()}}, LOAD_SECONDS
-        )
+        columns = as_scripts_know_them({name: values[:taken] for name, values in block.columns.items()})
+        guest.call("collect", {"columns": columns}, LOAD_SECONDS)
         if len(enough):
             return
         cursor, rows, first, last = int(block.ids[-1]), rows + taken, float(firsts[-1]), float(lasts[-1])

@@ -16,8 +16,8 @@ from twin.estimation.answers import Stepped, checked, joined
 from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.guests import WarmGuests, failure_of, storable
 from twin.estimation.lease import claim
-from twin.estimation.sieve import NEEDED, Skipped
-from twin.estimation.work import Chunk, next_chunk, with_progress, with_rows_waiting
+from twin.estimation.sieve import Skipped
+from twin.estimation.work import Chunk, as_scripts_know_them, next_chunk, with_progress, with_rows_waiting
 from twin.models import Estimator
 from twin.states import Kind, Stored, has_enough_data
 from twin.versions import queue_start
@@ -82,7 +82,7 @@ def _most_rows(estimator: Estimator) -> int:
 
 def _step(estimator: Estimator, chunk: Chunk) -> tuple[Stepped | None, EstimatorFailed | None, str]:
     """What came of the usable rows, what stopped it before their end, and what the script printed."""
-    columns = {(name.lower() if name.lower() in NEEDED else name): chunk.usable(name) for name in chunk.block.columns}
+    columns = as_scripts_know_them({name: chunk.usable(name) for name in chunk.block.columns})
     guest = warm_guests.at_cursor(estimator)
     try:
         stepped = _call(guest, columns, estimator, SECONDS_A_CALL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from datahub.queries import RowBlock, rows_after
 from twin.estimation.sieve import NEEDED, Sifted, sift
 from twin.models import Estimator
 from twin.states import Stored, missing_columns
+
+KNOWN_TO_SCRIPTS = (*NEEDED, "temperature")
 
 
 def with_rows_waiting(kind: str, limit: int) -> list[int]:
@@ -81,6 +83,11 @@ def needed_columns(battery: Battery) -> list[str]:
     """test_time, current and voltage as this battery spells them."""
     spelled = {name.lower(): name for name in battery.columns}
     return [spelled[name] for name in NEEDED]
+
+
+def as_scripts_know_them(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Columns under battery-data-toolkit's names where a battery spells these otherwise, such as `Voltage`."""
+    return {name.lower() if name.lower() in KNOWN_TO_SCRIPTS else name: values for name, values in columns.items()}
 
 
 def _needed(columns: dict[str, np.ndarray], name: str) -> np.ndarray:
