@@ -70,7 +70,6 @@ UPLOAD_BUFFER_ROWS = env.integer(
     at_least=1,
 )
 UPLOAD_COMMIT_ROWS = env.integer("ROVI_COMMIT_ROWS", 20_000, "Most rows in one group commit.", at_least=1)
-UPLOAD_COMMIT_SECONDS = env.seconds("ROVI_COMMIT_SECONDS", 0.005, "How long a commit gathers rows when few arrive.")
 UPLOAD_STALLED_SECONDS = env.seconds(
     "ROVI_STALLED_SECONDS", 30.0, "How long acknowledgements may lie unread before their socket is closed."
 )

@@ -28,13 +28,12 @@ class Writer:
     """Takes what lies in `buffer`, commits it, tells the sockets. Nothing is told before its commit.
 
     A lone frame is committed at once. While one commit runs the next group gathers by itself, so a group is as large as
-    the load asks for.
+    the load asks for. There is no pause to gather more: clients that wait for an answer would wait for the pause too.
     """
 
-    def __init__(self, buffer: Buffer, most_rows: int, gather_seconds: float) -> None:
+    def __init__(self, buffer: Buffer, most_rows: int) -> None:
         self.buffer = buffer
         self.most_rows = most_rows
-        self.gather_seconds = gather_seconds
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="row-writer", daemon=True)
 
@@ -115,6 +114,6 @@ def running_writer() -> Writer:
     with _making:
         if _writer is None:
             buffer = Buffer(settings.UPLOAD_BUFFER_ROWS, settings.UPLOAD_COMMIT_ROWS)
-            _writer = Writer(buffer, settings.UPLOAD_COMMIT_ROWS, settings.UPLOAD_COMMIT_SECONDS)
+            _writer = Writer(buffer, settings.UPLOAD_COMMIT_ROWS)
             _writer.start()
         return _writer
