@@ -33,16 +33,19 @@ def page_for(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[...
                 request.user = user
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            if role_of(request.user) < role:
-                raise PermissionDenied(
-                    f"This page needs the role {role.group}; your account {role_of(request.user).meaning}. "
-                    "Ask an administrator."
-                )
+            need(role, request, "This page")
             return view(request, *args, **kwargs)
 
         return guarded
 
     return decorate
+
+
+def need(role: Role, request: HttpRequest, what: str) -> None:
+    """Raises PermissionDenied, in a sentence, where the caller has less than this role."""
+    own = role_of(request.user)
+    if own < role:
+        raise PermissionDenied(f"{what} needs the role {role.group}; your account {own.meaning}. Ask an administrator.")
 
 
 def _user_of_basic(request: HttpRequest) -> Any | None:

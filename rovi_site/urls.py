@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter
 
 import access.urls
@@ -13,15 +15,20 @@ import jobs.urls
 import prognosis.urls
 import rovi_site.pages.urls
 import twin.urls
+from access.decorators import page_for
 from access.permissions import ViewerReadsAdministratorWrites
+from access.roles import Role
 from rovi_site import health
 
 router = DefaultRouter()
+router.include_format_suffixes = False  # one address each; formats are told by Accept or ?format=
 for room in (datahub, twin, prognosis, jobs, access):
     for prefix, viewset, basename in room.urls.api_routes:
         router.register(prefix, viewset, basename=basename)
 
-_schema_for_viewers = {"permission_classes": [ViewerReadsAdministratorWrites]}
+_schema = SpectacularAPIView.as_view(permission_classes=[ViewerReadsAdministratorWrites])
+# A page: who is not logged in is led to the login, for its only renderer has no words for a refusal.
+_docs = SpectacularSwaggerSplitView.as_view(url_name="schema", permission_classes=[AllowAny])
 
 urlpatterns = [
     *rovi_site.pages.urls.urlpatterns,
@@ -29,8 +36,8 @@ urlpatterns = [
     *twin.urls.urlpatterns,
     *prognosis.urls.urlpatterns,
     path("api/v1/", include(router.urls)),
-    path("api/schema/", SpectacularAPIView.as_view(**_schema_for_viewers), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", **_schema_for_viewers), name="api-docs"),
+    path("api/schema/", _schema, name="schema"),
+    path("api/docs/", require_safe(page_for(Role.VIEWER)(_docs)), name="api-docs"),
     path("admin/", admin.site.urls),
     path("healthz/live", health.live, name="health-live"),
     path("healthz/ready", health.ready, name="health-ready"),

@@ -1,0 +1,179 @@
+"""A site with something of each kind in it, said in words that a test chooses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from access.models import Token
+from access.tokens import make_token
+from datahub.imports.requesting import request_import
+from datahub.ingest import store_records
+from datahub.models import Battery, DataImport
+from datahub.registration import register_battery
+from datahub.truths import store_truths
+from jobs.models import Job, JobLine, State, Worker
+from prognosis.forecasting.load import load_from
+from prognosis.forecasting.runs import request_run
+from prognosis.models import Forecaster, ForecasterState, ForecastRun, RunState
+from prognosis.registration import register_forecaster
+from prognosis.storage import as_parquet
+from tests.rovi_site.routes import Route
+from twin.estimation.fleet import advance_fleet
+from twin.models import Estimator
+from twin.registration import register_estimator
+from twin.states import Stored
+
+COLUMNS = {"test_time": np.array([0.0, 3600.0]), "q_t__base_values": np.array([1.0, 0.9])}
+QUERY = "SELECT test_time, q_t__base_values FROM $TABLE_NAME$"
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """The battery and what hangs on it. `estimator` is the built-in filter with estimates, `failed` a script."""
+
+    battery: Battery
+    estimator: Estimator
+    failed: Estimator
+    forecaster: Forecaster
+    failed_forecaster: Forecaster
+    run: ForecastRun
+    failed_run: ForecastRun
+    job: Job
+    worker: Worker
+    data_import: DataImport
+    person: User
+    token: Token
+
+    def values_for(self, route: Route) -> dict[str, Any]:
+        """What stands in the address of a route: these records."""
+        by_name = {
+            "battery": self.battery, "import": self.data_import, "estimator": self.estimator,
+            "forecaster": self.forecaster, "forecast": self.run, "job": self.job,
+            "worker": self.worker, "token": self.token, "dataimport": self.data_import,
+            "forecastrun": self.run, "user": self.person,
+        }  # fmt: skip
+        in_admin = re.match(r"admin/\w+/(\w+)/", route.pattern)
+        record = by_name.get(in_admin[1] if in_admin else route.name.split("-")[0])
+        return {
+            "name": self.battery.name, "battery_id": self.battery.pk, "run_id": self.run.pk,
+            "job_id": self.job.pk, "pk": getattr(record, "pk", None), "object_id": getattr(record, "pk", None),
+            "id": getattr(record, "pk", None), "token_key": self.token.token_key, "format": "json",
+            "content_type_id": 1, "url": "nowhere", "app_label": "jobs",
+        }  # fmt: skip
+
+
+def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
+    """`words` stand wherever a record holds free text: descriptions, metadata, rows, scripts, errors, logs."""
+    person = User.objects.create_user(f"someone {words}"[:150], first_name=words[:150], last_name=words[:150])
+    person.is_staff = True
+    person.save()
+    person.groups.add(Group.objects.get_or_create(name="engineer")[0])
+    metadata = {"name": name, "comments": words, "battery": {"manufacturer": words, "nominal_capacity": 1.0}}
+    battery = register_battery(metadata, name=name, description=words, is_simulated=True)
+    rows = [{"test_time": 60.0 * n, "current": 1.0, "voltage": 3.7, "remark": words} for n in range(3)]
+    store_records(name, [*rows, {"test_time": 30.0, "current": 1.0, "voltage": 3.7, "remark": words}])
+    store_truths(battery, [{"test_time": 0.0, "true_soc": 0.5, "true_capacity": 1.0, "true_r0": 0.04}])
+    long_ago = timezone.now() - timedelta(hours=1)  # a worker that is lost: no request waits for it
+    worker = Worker.objects.create(
+        name=words[:100], doing=words[:200], versions={words[:20]: words}, heartbeat=long_ago
+    )
+    job = _job(battery, worker, person, words)
+    estimator = register_estimator(battery_name=name, kind="joint_ukf", preset="nmc", registered_by=person)
+    while advance_fleet():
+        pass
+    battery.refresh_from_db()
+    estimator.refresh_from_db()
+    forecaster = _forecaster(name, words, person, state=ForecasterState.READY, is_current=True)
+    run = request_run(battery, load_from({"ahead_time": 7200, "resolution": 3600}), person)
+    failed_run = request_run(battery, load_from({"ahead_time": 7200, "resolution": 3600}), person)
+    _end(run, state=RunState.DONE, script_output=words)
+    _end(failed_run, state=RunState.FAILED, error=words, error_code="script_failed", traceback=words, error_line=1)
+    found = Furnished(
+        battery=battery,
+        estimator=estimator,
+        failed=_failed_estimator(name, words, person),
+        forecaster=forecaster,
+        failed_forecaster=_forecaster(name, words, person, state=ForecasterState.FAILED, is_current=False),
+        run=run,
+        failed_run=failed_run,
+        job=job,
+        worker=worker,
+        data_import=_import(battery, words, person),
+        person=person,
+        token=make_token(user=person, name=words[:100], made_by=person, battery_name=name)[0],
+    )
+    for record in (found.battery, found.estimator, found.forecaster, found.job, found.token):
+        LogEntry.objects.create(
+            user=person, content_type=ContentType.objects.get_for_model(record), object_id=str(record.pk),
+            object_repr=words[:200], action_flag=ADDITION, change_message=words,
+        )  # fmt: skip
+    return found
+
+
+def _job(battery: Battery, worker: Worker, person: User, words: str) -> Job:
+    job = Job.objects.create(
+        kind=words[:50], title=words[:300], subject=f"datahub.battery:{battery.pk}", state=State.FAILED, error=words,
+        traceback=words, message=words[:500], arguments={words: words}, result={words: words}, requested_by=person,
+        cancel_requested_by=words[:150], worker=worker, started=timezone.now(), finished=timezone.now(),
+    )  # fmt: skip
+    JobLine.objects.create(job=job, text=words)
+    return job
+
+
+def _failed_estimator(name: str, words: str, person: User) -> Estimator:
+    estimator = register_estimator(
+        battery_name=name,
+        definition="estimator = None  # " + words.replace("\n", " "),
+        files=[ContentFile(b"1", name="weights.json")],
+        registered_by=person,
+    )
+    Estimator.objects.filter(pk=estimator.pk).update(
+        state=Stored.FAILED, last_error=words, traceback=words, error_line=1, error_row=1, script_output=words,
+        library_versions={words[:20]: words}, entry=words[:255],
+    )  # fmt: skip
+    estimator.refresh_from_db()
+    return estimator
+
+
+def _forecaster(name: str, words: str, person: User, *, state: str, is_current: bool) -> Forecaster:
+    script = "def forecast(past_estimates, load):\n    return load  # " + words.replace("\n", " ")
+    files = [ContentFile(b"1", name="weights.json")]
+    made = register_forecaster(name=name, definition=script, sql_query=QUERY, files=files, registered_by=person)
+    error = words if state == ForecasterState.FAILED else ""
+    Forecaster.objects.filter(pk=made.pk).update(
+        state=state, is_current=is_current, last_error=error, last_traceback=error, last_error_line=1, entry=words[:255]
+    )
+    made.refresh_from_db()
+    return made
+
+
+def _end(run: ForecastRun, **values: Any) -> None:
+    for name, value in {**values, "seconds": 0.5, "finished": timezone.now(), "sql": QUERY}.items():
+        setattr(run, name, value)
+    if run.state == RunState.DONE:
+        run.newest_estimate, run.history_rows, run.result_rows, run.result_columns = 0.0, 2, 2, list(COLUMNS)
+        run.history_file.save("history.parquet", as_parquet(COLUMNS), save=False)
+        run.result_file.save("result.parquet", as_parquet(COLUMNS), save=False)
+    run.save()
+
+
+def _import(battery: Battery, words: str, person: User) -> DataImport:
+    made = request_import(
+        ContentFile(b"test_time\n0\n", name=f"{words[:200]}.csv"), battery=battery, requested_by=person
+    )
+    DataImport.objects.filter(pk=made.pk).update(
+        file_name=words[:255], error=words, columns={words: "voltage"}, skipped_columns={words: words},
+        first_rejections=[{"index": 0, "code": "text_in_number", "message": words}], rows_rejected=1,
+    )  # fmt: skip
+    made.refresh_from_db()
+    return made
