@@ -189,7 +189,7 @@ def fetch(venv: Path, lock: Path) -> None:
         for line in pip.stdout:
             log.write(line)
             seen.append(line)
-            if line.startswith("Collecting "):
+            if line.startswith(("Collecting ", "Processing ")):
                 collected += 1
                 if collected % 25 == 0:
                     say(f"  {collected} fetched")
