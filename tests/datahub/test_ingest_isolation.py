@@ -43,9 +43,29 @@ def test_only_the_records_that_the_database_cannot_hold_are_refused():
     found = commit_singly({"a": [bad, good], "b": [submission(2.5)]}, refusing({1.0, 4.0}))
     assert times_of("a") == [0.0, 2.0, 3.0, 5.0]
     assert times_of("b") == [2.5]
-    assert [(rejection.index, rejection.code) for rejection in bad.rejections] == [(11, "not_stored"), (14, "not_stored")]
+    assert [rejection.index for rejection in bad.rejections] == [11, 14]
+    assert {rejection.code for rejection in bad.rejections} == {"not_stored"}
     assert good.rejections == []
     assert (found["a"].stored, found["a"].position, found["a"].last_test_time) == (4, 4, 5.0)
+
+
+def test_frames_that_are_committed_at_the_second_try_are_stored_as_they_were_sent(monkeypatch):
+    from datahub import tables
+
+    update, tries = tables.update_counters, []
+
+    def fails_once(*arguments):
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise sqlite_error(sqlite3.SQLITE_FULL)
+        update(*arguments)
+
+    monkeypatch.setattr(tables, "update_counters", fails_once)
+    group = {"a": [Submission(Columns(("test_time",), [[0.0, 1.0]], 2), [1.0] * 2), submission(2, 3)]}
+    with pytest.raises(OperationalError):
+        commit_group(group)
+    assert commit_group(group)["a"].stored == 4
+    assert times_of("a") == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_columns_are_taken_apart_too():

@@ -126,9 +126,20 @@ def test_a_column_begins_with_its_first_value_and_not_with_null():
     assert stored("x") == [None, "text"]
 
 
-def test_minus_zero_is_zero():
-    store({"test_time": 0.0, "current": -0.0})
-    assert math.copysign(1.0, stored("current")[0]) == 1.0
+def test_values_that_are_not_finite_are_found_in_a_large_batch():
+    odd = {7: math.nan, 8: math.inf, 21: -math.inf, 22: None}
+    store({"test_time": -1.0, "x": 0.5})
+    store(*[{"test_time": float(second), "x": odd.get(second, 1.5)} for second in range(50)])
+    assert stored("x") == [0.5] + [None if second in odd else 1.5 for second in range(50)]
+    assert battery_named("module 7/α").non_finite_values == 3
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_minus_zero_is_zero(rows):
+    store({"test_time": -1.0, "current": 1.5})
+    store(*[{"test_time": float(second), "current": -0.0} for second in range(rows)])
+    assert {math.copysign(1.0, value) for value in stored("current")} == {1.0}
+    assert store(*[{"test_time": float(second), "current": 0.0} for second in range(rows)]).repeated == rows
 
 
 def test_bytes_are_text():
@@ -226,7 +237,8 @@ def test_other_content_at_the_same_time_is_another_row():
 def test_a_row_is_recognised_whatever_its_keys_order_and_whatever_became_of_the_table():
     store({"test_time": 0.0, "step": 3, "voltage": 3.7})
     store({"test_time": 1.0, "step": 3.5, "extra": "new"})
-    again = store({"voltage": 3.7, "step": 3, "test_time": 0.0}, {"test_time": 0, "step": 3.0, "voltage": 3.7, "x": None})
+    other_order = {"voltage": 3.7, "step": 3, "test_time": 0.0}
+    again = store(other_order, {"test_time": 0, "step": 3.0, "voltage": 3.7, "x": None})
     assert again == StoreResult(stored=0, repeated=2, rejected=[])
 
 
@@ -344,11 +356,17 @@ def test_a_database_that_cannot_be_written_is_said_to_be_busy(monkeypatch):
 
 # --- anything ------------------------------------------------------------------------------------------------------
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5) | st.binary(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
-names = st.sampled_from(["test_time", "a", "A", "b", "b c", "received", "row_id", ""]) | st.integers() | st.text(max_size=3)
+usual_names = st.sampled_from(["test_time", "a", "A", "b", "b c", "received", "row_id", ""])
+names = usual_names | st.integers() | st.text(max_size=3)
 
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
