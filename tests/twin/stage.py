@@ -1,7 +1,6 @@
-"""Prepares a data folder for tests with real workers: batteries, estimators, rows. Run with ROVI_DATA set.
+"""Prepares the data folder that ROVI_DATA names for tests with real workers: three batteries, their estimators, rows.
 
-python -m tests.twin.stage register NAME KIND SCRIPT_OR_CASE
-python -m tests.twin.stage rows NAME FIRST LAST
+python -m tests.twin.stage ROWS
 """
 
 from __future__ import annotations
@@ -14,23 +13,19 @@ import django
 django.setup()
 
 from django.core.files.base import ContentFile  # noqa: E402  (Django is set up only now)
+from django.core.management import call_command  # noqa: E402
 
 from datahub.ingest import store_records  # noqa: E402
 from tests.twin import oracle  # noqa: E402
 from tests.twin.conftest import text_of  # noqa: E402
 from twin.registration import register_estimator  # noqa: E402
 
+parameters = oracle.parameters("one_rc")
+file = ContentFile(json.dumps(parameters).encode(), name="parameters.json")
 
-def register(name: str, kind: str, what: str) -> None:
-    if kind == "joint_ukf":
-        register_estimator(battery_name=name, kind=kind, parameters=oracle.parameters(what))
-        return
-    parameters = ContentFile(json.dumps(oracle.parameters("one_rc")).encode(), name="parameters.json")
-    register_estimator(battery_name=name, definition=text_of(what), files=[parameters])
-
-
-def rows(name: str, first: str, last: str) -> None:
-    store_records(name, oracle.records(int(first), int(last)))
-
-
-{"register": register, "rows": rows}[sys.argv[1]](*sys.argv[2:])
+call_command("migrate", verbosity=0)
+register_estimator(battery_name="built in", kind="joint_ukf", parameters=parameters)
+register_estimator(battery_name="script", definition=text_of("joint_filter"), files=[file])
+register_estimator(battery_name="counter", definition=text_of("coulomb_counter"))
+for name in ("built in", "script", "counter"):
+    store_records(name, oracle.records(last=int(sys.argv[1])))
