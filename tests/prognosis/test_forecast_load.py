@@ -32,9 +32,10 @@ def test_the_last_step_lies_below_ahead_time():
 
 
 def test_steps_that_floats_cannot_hold_reach_neither_too_far_nor_too_short():
-    # 1.1 / 0.1 is a little above 11 in floats; the point at 1.1 would not be below 1.1.
-    assert points_of(1.1, 0.1) == 11
-    assert points_of(0.3, 0.1) == 3
+    # 2.1 / 0.3 is a little above 7 in floats: an eighth point would stand at 2.1, which is not below 2.1.
+    assert points_of(2.1, 0.3) == 7
+    # 3 * 0.3 is a little below 0.9 in floats: a fourth point would stand where 0.9 is meant.
+    assert points_of(0.9, 0.3) == 3
 
 
 @pytest.mark.parametrize(("ahead", "step"), [(1e6, 1), (31_557_600, 60), (1, 1e-6)])

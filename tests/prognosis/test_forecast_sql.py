@@ -94,6 +94,7 @@ EVASIONS = [
     "(SELECT soc FROM $TABLE_NAME$)",
     "SELECT soc FROM $TABLE_NAME$)",
     "SELECT soc FROM $TABLE_NAME$_2",
+    'SELECT soc FROM $TABLE_NAME$"e"',
     "SELECT soc FROM $TABLE_NAME$2",
     "SELECT soc FROM x.$TABLE_NAME$",
     "SELECT soc FROM $TABLE_NAME$.soc",
