@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energykit.errors import BadRows
-from energykit.ukf import FilterRows, FleetFilter, run_filter
+from energykit.ukf import FilterRows, FleetFilter, Outcome, run_filter
 from tests.energykit.cells import cell_with, diagonal, drive
 
 TAKEN = ("time", "current", "voltage")
@@ -75,6 +75,16 @@ def test_repaired_covariances_have_the_same_bits_alone_and_in_a_fleet(pairs):
         assert bits(alone.advance(rows[place : place + 1])[0]) == bits(together[place])
         assert alone.checkpoint(0) == fleet.checkpoint(place)
     assert sum(fleet.counts(place).repaired for place in range(12)) > 0
+
+
+def test_broken_steps_have_the_same_bits_alone_and_in_a_fleet():
+    """Infinity less infinity has a sign that depends on who computed it; what is handed out must not."""
+    parameters = cell_with(0, capacity_ah=3.0, initial_covariance=diagonal([1e-2, 1e-6, 1.0, 1e-4]))
+
+    together = FleetFilter([parameters] * 12).advance([drive(20)] * 12)
+
+    assert set(together[0].skipped[1:]) == {Outcome.DIVERGED}
+    assert bits(together[5]) == bits(run_filter(parameters, drive(20)))
 
 
 @settings(max_examples=25, deadline=None)

@@ -144,6 +144,20 @@ def test_it_lives_on_after_a_compressed_life():
     assert new["test_time"][-1] == cell.time == 365 * DAY + 3600.0
 
 
+def test_sleeping_twice_is_sleeping_once_for_as_long():
+    once, twice = SimulatedCell(7), SimulatedCell(7)
+    for cell in (once, twice):
+        cell.advance(DAY)
+
+    once.sleep(20)
+    twice.sleep(10)
+    twice.sleep(10)
+
+    assert twice.time == once.time
+    assert twice.circuit.ageing.cycles == pytest.approx(once.circuit.ageing.cycles)
+    assert once.circuit.ageing.cycles > 5
+
+
 def test_a_cell_sleeps_only_at_midnight():
     cell = SimulatedCell(1)
     cell.advance(3600.0)
