@@ -8,7 +8,8 @@ from datahub.ingest.digest import HASHED, NUMBER, digests, hashed, hashed_intege
 
 def digest_of(formats=None, **values):
     formats = formats or [HASHED if isinstance(value, bytes) else NUMBER for value in values.values()]
-    return digests(tuple(values), formats, [[value] for value in values.values()], 1, has_nulls=None in values.values())[0]
+    slots = [[value] for value in values.values()]
+    return digests(tuple(values), formats, slots, 1, has_nulls=None in values.values())[0]
 
 
 def test_the_digest_is_what_it_was_when_rows_were_first_stored():
