@@ -189,6 +189,4 @@ class TokenAdmin(admin.ModelAdmin):
             "token": obj,
             "secret": request.made_token,  # type: ignore[attr-defined]
         }
-        return TemplateResponse(
-            request, "admin/access/token/made.html", page, headers={"Cache-Control": "no-store"}
-        )
+        return TemplateResponse(request, "admin/access/token/made.html", page, headers={"Cache-Control": "no-store"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import threading
@@ -71,6 +70,12 @@ def check_password(username: str, password: str, request: Any = None) -> Any | N
     return user
 
 
+def name_and_password(credentials: str) -> tuple[str, str]:
+    """What stands after `Basic ` in a header; raises ValueError for what is no base64 of UTF-8 text."""
+    username, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    return username, password
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who opened a socket: the user, and the token where one was used."""
@@ -115,8 +120,8 @@ def _caller_of_header(authorization: str) -> Caller:
         return Caller(user, token)
     if scheme.lower() == "basic":
         try:
-            username, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+            username, password = name_and_password(credentials)
+        except ValueError:
             raise NotAdmitted(401, "The Basic credentials cannot be read; send base64 of user:password.") from None
         user = check_password(username, password)
         if user is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,7 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from access.authentication import check_password
+from access.authentication import check_password, name_and_password
 from access.roles import Role, role_of
 
 
@@ -53,7 +51,7 @@ def _user_of_basic(request: HttpRequest) -> Any | None:
     if scheme.lower() != "basic":
         return None
     try:
-        username, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        username, password = name_and_password(credentials)
+    except ValueError:
         return None
     return check_password(username, password, request)

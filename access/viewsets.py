@@ -14,9 +14,7 @@ from access.serializers import TokenSerializer
 from access.tokens import make_token, tokens_seen_by
 
 
-class TokenViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet
-):
+class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet):
     """Bearer tokens of programs and devices. Deleting one revokes it."""
 
     queryset = Token.objects.none()
@@ -43,6 +41,4 @@ class TokenViewSet(
             expiry=wishes.get("expiry"),
         )
         context = {**self.get_serializer_context(), "secret": secret}
-        return Response(
-            TokenSerializer(token, context=context).data, status=201, headers={"Cache-Control": "no-store"}
-        )
+        return Response(TokenSerializer(token, context=context).data, status=201, headers={"Cache-Control": "no-store"})

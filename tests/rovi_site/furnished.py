@@ -122,7 +122,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
 
 def _job(battery: Battery, worker: Worker, person: User, words: str) -> Job:
     job = Job.objects.create(
-        kind=words[:50], title=words[:300], subject=f"datahub.battery:{battery.pk}", state=State.FAILED, error=words,
+        kind="import_file", title=words[:300], subject=f"datahub.battery:{battery.pk}", state=State.FAILED, error=words,
         traceback=words, message=words[:500], arguments={words: words}, result={words: words}, requested_by=person,
         cancel_requested_by=words[:150], worker=worker, started=timezone.now(), finished=timezone.now(),
     )  # fmt: skip
