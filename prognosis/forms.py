@@ -34,7 +34,7 @@ FIELD_OF = {"ahead_time": "ahead", "resolution": "step"}  # a load's field to th
 class ForecastForm(forms.Form):
     """What to forecast; once valid, `load` and `battery_asked` are what `request_run` takes."""
 
-    battery = forms.CharField(max_length=255, widget=forms.TextInput(attrs={"list": "batteries"}))
+    battery = forms.CharField(max_length=255)
     ahead = forms.FloatField(initial=1, min_value=0, label="Ahead")
     ahead_unit = forms.ChoiceField(choices=UNITS, initial="y", label="Unit")
     step = forms.FloatField(initial=1, min_value=0, label="Step")
