@@ -84,7 +84,8 @@ class EstimatorAdmin(admin.ModelAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         number = request.GET.get("from", "")
-        before = Estimator.objects.select_related("battery").filter(pk=number if number.isdigit() else None).first()
+        known = Estimator.objects.select_related("battery")
+        before = known.filter(pk=int(number)).first() if number.isdigit() else None
         if before is not None:
             return beginning_from(before)
         return {"battery_name": request.GET.get("battery", ""), **super().get_changeform_initial_data(request)}

@@ -16,7 +16,7 @@ def another_package_is_called_moirae(app_configs: Any = None, **_: Any) -> list[
         found = metadata.distribution("moirae")
     except metadata.PackageNotFoundError:
         return []
-    addresses = [*(found.metadata.get_all("Project-URL") or []), str(found.metadata.get("Home-page"))]
+    addresses = [*(found.metadata.get_all("Project-URL") or []), *(found.metadata.get_all("Home-page") or [])]
     if any(SOURCE_OF_MOIRAE in address for address in addresses):
         return []
     return [

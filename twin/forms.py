@@ -68,7 +68,9 @@ class EstimatorForm(forms.ModelForm):
         required=False, strip=False, label="Script", widget=forms.Textarea(attrs={"rows": 24, "cols": 100})
     )
     script_file = forms.FileField(required=False, label="or as a file", help_text="A file counts more than the text.")
-    files = SeveralFiles(required=False, label="Support files", help_text="They lie beside the script when it runs.")
+    files: Any = SeveralFiles(
+        required=False, label="Support files", help_text="They lie beside the script when it runs."
+    )
     keep_files_of = forms.ModelChoiceField(
         Estimator.objects.none(), required=False, widget=forms.HiddenInput, label="Files of the version before"
     )
@@ -93,8 +95,9 @@ class EstimatorForm(forms.ModelForm):
         from energykit.presets import PRESETS  # noqa: PLC0415  (numpy; a web process boots without it)
         from energykit.ukf import field_descriptions  # noqa: PLC0415  (as above)
 
-        self.fields["preset"].choices = [("", "none"), *((key, each.title) for key, each in PRESETS.items())]
-        self.fields["keep_files_of"].queryset = Estimator.objects.all()
+        given: Any = self.fields
+        given["preset"].choices = [("", "none"), *((key, each.title) for key, each in PRESETS.items())]
+        given["keep_files_of"].queryset = Estimator.objects.all()
         for described in field_descriptions():
             self.fields[PARAMETER + described.name] = JsonText(
                 required=False,
@@ -148,7 +151,7 @@ class EstimatorForm(forms.ModelForm):
         if before is None:
             return []
         anew = {file.name for file in self.cleaned_data.get("files", [])}
-        kept = []
+        kept: list[File] = []
         for stored in before.files.all():
             if stored.name not in anew:
                 with stored.file.open("rb") as content:

@@ -51,12 +51,14 @@ class EstimateBlock:
         import numpy as np  # noqa: PLC0415  (a web process boots without it)
 
         diagonal = [packed_place(state, state, len(self.state_names)) for state in range(len(self.state_names))]
-        return np.sqrt(np.maximum(self.covariances[:, diagonal], 0.0))
+        deviations: np.ndarray = np.sqrt(np.maximum(self.covariances[:, diagonal], 0.0))
+        return deviations
 
     @property
     def nis(self) -> np.ndarray:
         """Squared innovation over its variance; about 1 on average while estimator and battery agree."""
-        return self.innovation**2 / self.innovation_variance
+        nis: np.ndarray = self.innovation**2 / self.innovation_variance
+        return nis
 
 
 @dataclass(frozen=True)
@@ -200,10 +202,11 @@ def _thinned(
     times = np.ascontiguousarray(table[:, 1])
     each = max(3, points // len(names))
     kept: set[int] = {0, len(found) - 1}
+    thin: Any = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]  # the library has no types
     for state in range(len(names)):
         values = np.ascontiguousarray(table[:, 2 + state])
         if each < len(found):
-            kept.update(MinMaxLTTBDownsampler().downsample(times, values, n_out=each).tolist())
+            kept.update(thin.downsample(times, values, n_out=each).tolist())
     return tables.select_rows(connection, estimator_id, names, [found[place][0] for place in sorted(kept)])
 
 
@@ -233,7 +236,7 @@ def fleet_health(battery_ids: Collection[int] | None = None) -> dict[int, Health
     )
     if battery_ids is not None:
         found = found.filter(battery__in=battery_ids)
-    return {estimator.battery_id: health_of(estimator, _number(estimator.nominal)) for estimator in found.order_by()}  # type: ignore[attr-defined]
+    return {estimator.battery_id: health_of(estimator, _number(estimator.nominal)) for estimator in found.order_by()}
 
 
 def health_of(estimator: Estimator, nominal_capacity: float | None = None) -> Health:

@@ -48,16 +48,17 @@ def register_estimator(
 def checked_parameters(parameters: Mapping[str, Any] | None, preset: str = "") -> dict[str, Any]:
     """A complete mapping for the built-in filter; raises ParametersRefused with each complaint at its field."""
     from energykit.errors import InvalidParameters  # noqa: PLC0415  (numpy; a web process boots without it)
-    from energykit.presets import PRESETS  # noqa: PLC0415  (as above)
+    from energykit.presets import PRESETS, REFERENCE_CAPACITY_AH  # noqa: PLC0415  (as above)
     from energykit.ukf import JointFilterParameters  # noqa: PLC0415  (as above)
 
     wishes = dict(parameters or {})
     if preset:
         if preset not in PRESETS:
             raise NoSuchPreset(preset, sorted(PRESETS))
-        capacity = wishes.get("capacity_ah")
+        capacity: Any = wishes.get("capacity_ah")
         fits = isinstance(capacity, int | float) and not isinstance(capacity, bool) and capacity > 0
-        wishes = {**(PRESETS[preset].parameters(float(capacity)) if fits else PRESETS[preset].parameters()), **wishes}
+        # Resistances go with the capacity; one that is none is refused below.
+        wishes = {**PRESETS[preset].parameters(capacity if fits else REFERENCE_CAPACITY_AH), **wishes}
     try:
         return JointFilterParameters.from_mapping(wishes).to_mapping()
     except InvalidParameters as wrong:

@@ -38,16 +38,16 @@ class EstimatorSerializer(serializers.ModelSerializer):
     rows_behind = serializers.SerializerMethodField()
     progress = ProgressSerializer(read_only=True)
     files = SupportFileSerializer(many=True, read_only=True)
-    registered_by = serializers.StringRelatedField(read_only=True)
+    registered_by: Any = serializers.StringRelatedField(read_only=True)
 
     class Meta:
         model = Estimator
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "battery", "battery_id", "version", "kind", "is_current", "state", "sentence", "rows_behind",
             "required_time", "entry", "script_sha256", "files", "library_versions", "last_error", "error_line",
             "error_row", "progress", "load_job", "registered_by", "registered",
         )  # fmt: skip
-        read_only_fields = fields
+        read_only_fields: tuple[str, ...] = fields
 
     def get_state(self, estimator: Estimator) -> str:
         return condition_of(estimator).state

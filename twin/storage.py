@@ -29,5 +29,6 @@ def _remove_support_file(sender: type, instance: SupportFile, **_: Any) -> None:
 
 def _remove(file: FieldFile) -> None:
     """Once the deletion is committed; Django leaves files by itself."""
-    if file:
-        transaction.on_commit(lambda: file.storage.delete(file.name))
+    name = file.name
+    if name:
+        transaction.on_commit(lambda: file.storage.delete(name))

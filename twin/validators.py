@@ -21,7 +21,7 @@ def check_script(definition: str | bytes) -> str:
         try:
             definition = definition.decode("utf-8-sig")
         except UnicodeDecodeError as wrong:
-            line = definition[: wrong.start].count(b"\n") + 1
+            line = wrong.object[: wrong.start].count(b"\n") + 1
             raise ScriptRefused(f"Line {line}: the script is not UTF-8 text.", line) from None
     if len(definition.encode(errors="replace")) > settings.SCRIPT_MAX_BYTES:
         raise ScriptRefused(f"The script is larger than {settings.SCRIPT_MAX_BYTES:,} bytes.")
