@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int:
             return 1
         os.execv(newer, [newer, "-I", str(Path(__file__).resolve()), *arguments])  # noqa: S606
     venv = venv_folder(os.environ, PROJECT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends as Ctrl-C does, and pip with it
     try:
         install(venv, PROJECT, development=options.dev)
     except CannotInstall as refusal:
@@ -186,15 +188,20 @@ def fetch(venv: Path, lock: Path) -> None:
     with (venv / LOG).open("w", encoding="utf-8") as log:
         pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")  # noqa: S603
         assert pip.stdout is not None
-        for line in pip.stdout:
-            log.write(line)
-            seen.append(line)
-            if line.startswith(("Collecting ", "Processing ")):
-                collected += 1
-                if collected % 25 == 0:
-                    say(f"  {collected} fetched")
-            elif line.startswith("Installing collected"):
-                say("  all fetched, unpacking")
+        try:
+            for line in pip.stdout:
+                log.write(line)
+                seen.append(line)
+                if line.startswith(("Collecting ", "Processing ")):
+                    collected += 1
+                    if collected % 25 == 0:
+                        say(f"  {collected} fetched")
+                elif line.startswith("Installing collected"):
+                    say("  all fetched, unpacking")
+        except KeyboardInterrupt:
+            pip.terminate()
+            pip.wait()
+            raise
     if pip.wait() != 0:
         raise CannotInstall(why_no_packages("".join(seen)) + f" All that pip said stands in {venv / LOG}.")
 

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -111,6 +112,29 @@ def test_the_first_start_installs_and_the_second_only_looks(project):
         "ERROR: No matching distribution found for roviprobe==3.0"
     )
     assert not (project / ".venv" / install.STAMP).exists()  # so that the next start tries again
+
+
+def test_a_start_that_is_stopped_takes_pip_along_and_the_next_one_goes_on(project, tmp_path):
+    (project / "requirements.lock").write_text("roviprobe @ http://127.0.0.1:9/ --hash=sha256:" + "0" * 64 + "\n")
+    patient = {**os.environ, "PIP_RETRIES": "100", "PIP_CONFIG_FILE": os.devnull}
+    first = subprocess.Popen(
+        [sys.executable, "-I", str(project / "rovi_site" / "install.py")],
+        env=patient,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert first.stderr is not None
+    while "Installing" not in first.stderr.readline():
+        pass
+    time.sleep(0.5)
+    first.terminate()
+
+    assert first.wait(20) == 130
+    assert first.stderr.read() == "Stopped while installing; the next start goes on from here.\n"
+    pips = subprocess.run(["pgrep", "-f", str(project)], capture_output=True, text=True, check=False).stdout
+    assert pips == ""
+    (project / "requirements.lock").write_text(wheel(project / "wheels", "1.0"))
+    assert start(project, "--", "python", "-c", "import roviprobe").returncode == 0
 
 
 def test_the_exit_status_of_the_command_is_handed_on(project):
