@@ -43,8 +43,6 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, Refused):
         return refused(request, exception)
     sentence = _sentence(exception, f"Nothing is at {request.path}.")
-    if "tried" in sentence:  # Django's own text lists every pattern
-        sentence = f"Nothing is at {request.path}."
     return _answer(request, 404, "Not found", sentence)
 
 

@@ -8,7 +8,7 @@ from rovi_site.pages.health_series import ROWS_OF_A_MEAN_NIS
 from tests.rovi_site.pages import battery_with_rows, heard, with_estimates, with_truth
 from twin.models import Estimator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]  # SQL of our own
 
 
 @pytest.fixture
@@ -78,6 +78,15 @@ def test_a_battery_without_rows_says_how_to_send_some_and_draws_no_axes(viewer):
     assert "No rows yet." in page
     assert "/db/upload/cell 1" in page
     assert 'id="chart-rows"' not in page
+
+
+def test_a_battery_without_an_estimator_leads_an_engineer_to_the_form_with_its_name(client, user_with_role):
+    client.force_login(user_with_role("engineer"))
+    battery_with_rows("module 7/α", rows=2)
+    page = client.get("/dashboard/module%207/%CE%B1").content.decode()
+    assert '<a href="/admin/twin/estimator/add/?battery=module%207%2F%CE%B1">Add estimator</a>' in page
+    form = client.get("/admin/twin/estimator/add/?battery=module%207%2F%CE%B1").context["adminform"].form
+    assert form.initial["battery_name"] == "module 7/α"
 
 
 def test_the_error_of_a_twin_is_shown_with_its_traceback(viewer):

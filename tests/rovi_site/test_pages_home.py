@@ -8,7 +8,7 @@ from django.urls import reverse
 from datahub.models import Battery
 from tests.rovi_site.pages import battery_with_rows, heard, with_estimates
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]  # SQL of our own
 
 
 @pytest.fixture
