@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core import checks
 
 from rovi_site import hosts
-from sandbox import probe_walls
 
 NETWORK_FILE_SYSTEMS = (
     "nfs",
@@ -30,6 +29,8 @@ OTHERS = 0o077
 
 
 def walls_stand(**_: Any) -> list[checks.CheckMessage]:
+    from sandbox import probe_walls  # noqa: PLC0415  (brings numpy, which a web process boots without)
+
     walls = probe_walls()
     missing = walls.missing(settings.SANDBOX_REQUIRED_WALLS)
     if not missing:

@@ -1,6 +1,7 @@
 import pytest
 from django.core.checks import run_checks
 
+import sandbox
 from rovi_site import checks
 from sandbox import Walls
 
@@ -12,14 +13,14 @@ def ids(found):
 def test_nothing_is_found_on_a_machine_in_order(settings, tmp_path, monkeypatch):
     settings.ROVI_DATA = tmp_path
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(checks, "probe_walls", lambda: Walls(landlock_abi=4, seccomp=True, rlimits=True))
+    monkeypatch.setattr(sandbox, "probe_walls", lambda: Walls(landlock_abi=4, seccomp=True, rlimits=True))
 
     assert run_checks(tags=["rovi"]) == []
 
 
 def test_a_missing_wall_is_told_with_what_it_means(settings, monkeypatch):
     settings.SANDBOX_REQUIRED_WALLS = ("landlock", "seccomp")
-    monkeypatch.setattr(checks, "probe_walls", lambda: Walls(seccomp=True))
+    monkeypatch.setattr(sandbox, "probe_walls", lambda: Walls(seccomp=True))
 
     (found,) = checks.walls_stand()
 

@@ -1,0 +1,18 @@
+"""A web process boots without the libraries of science: they cost seconds and memory that no page needs at once."""
+
+import subprocess
+import sys
+
+BOOT = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "rovi_site.settings"
+import rovi_site.asgi, rovi_site.urls
+heavy = ("numpy", "pandas", "scipy", "sklearn", "plotly", "pyarrow", "tables", "battdat")
+print([name for name in heavy if name in sys.modules])
+"""
+
+
+def test_a_web_process_boots_without_science(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROVI_DATA", str(tmp_path))
+    booted = subprocess.run([sys.executable, "-c", BOOT], capture_output=True, text=True, check=True)
+    assert booted.stdout.strip() == "[]"
