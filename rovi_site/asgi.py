@@ -24,7 +24,13 @@ application = ProtocolTypeRouter(
             CookieMiddleware(
                 SessionMiddleware(
                     AuthMiddleware(
-                        URLRouter([*datahub.routing.websocket_urlpatterns, *rovi_site.routing.websocket_urlpatterns])
+                        URLRouter(
+                            [
+                                *datahub.routing.websocket_urlpatterns,
+                                *rovi_site.routing.websocket_urlpatterns,
+                                *rovi_site.routing.no_such_socket,
+                            ]
+                        )
                     )
                 )
             )

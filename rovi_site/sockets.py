@@ -79,6 +79,17 @@ class SocketExtensions:
         await self.application({**scope, "extensions": extensions}, receive, send)
 
 
+async def nowhere(scope: dict[str, Any], receive: Any, send: Send) -> None:
+    """The socket of an address where none is: refused with 404, or as the server refuses where it cannot say that."""
+    await receive()
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b"No socket is at this address."})
+
+
 def _daphne_protocol(send: Send) -> Any | None:
     if isinstance(send, functools.partial) and send.args:
         protocol = send.args[0]
