@@ -86,7 +86,7 @@
     }
     const nis = element('chart-nis');
     if (!nis) return;
-    if (!data.health || !data.health.nis) { nis.textContent = data.no_health || 'No innovations in this range.'; return; }
+    if (!data.health || !data.health.nis) { nis.textContent = data.no_health || 'Too few estimates in this range for a mean of 100.'; return; }
     const panel = { title: 'mean NIS of 100 rows', log: true, shade: [0.74, 1.30], lines: [{ name: 'NIS', unit: '', colour: 'series-2', t: scaled(data.health.nis.t), y: data.health.nis.mean }] };
     roviCharts.drawChart(nis, { panels: [panel], x: xAxis(), label: summary('Normalised innovation squared', panel) }, { keepY, onRange });
   };
