@@ -128,7 +128,9 @@ class ForecasterForm(forms.ModelForm):
         help_text="Defines forecast(past_estimates, load), both pandas DataFrames, and returns one.",
     )
     script_file = forms.FileField(required=False, label="Or a script file", help_text="UTF-8; takes the text's place.")
-    files = SeveralFiles(required=False, label="Support files", help_text="They lie beside the script when it runs.")
+    files = SeveralFiles(  # type: ignore[assignment]  # the form itself has `files`; fields live elsewhere
+        required=False, label="Support files", help_text="They lie beside the script when it runs."
+    )
     keep_files_of = forms.ModelChoiceField(
         Forecaster.objects.all(), required=False, widget=forms.HiddenInput, label="Keep the files of"
     )

@@ -22,11 +22,11 @@ class SupportFileSerializer(serializers.ModelSerializer):
 class ForecasterSerializer(serializers.ModelSerializer):
     batteries = serializers.ListField(child=serializers.CharField(), source="battery_names", read_only=True)
     files = SupportFileSerializer(many=True, read_only=True)
-    registered_by = serializers.StringRelatedField(read_only=True)
+    registered_by: Any = serializers.StringRelatedField(read_only=True)
 
     class Meta:
         model = Forecaster
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "name", "version", "is_current", "batteries", "state", "entry", "sql_query", "script_sha256", "files",
             "library_versions", "last_error", "last_error_line", "last_traceback", "load_job", "registered_by",
             "registered",
@@ -66,12 +66,12 @@ class ForecastSerializer(serializers.ModelSerializer):
     battery = serializers.CharField(source="battery.name", read_only=True)
     state = serializers.CharField(source="state_now", read_only=True)
     error = serializers.CharField(source="error_now", read_only=True)
-    requested_by = serializers.StringRelatedField(read_only=True)
+    requested_by: Any = serializers.StringRelatedField(read_only=True)
     has_profile = serializers.SerializerMethodField(help_text="Whether the load came as a CSV.")
 
     class Meta:
         model = ForecastRun
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "battery", "forecaster", "forecaster_name", "forecaster_version", "script_sha256", "load",
             "has_profile", "state", "seconds", "newest_estimate", "history_rows", "sql", "result_rows",
             "result_columns", "error_code", "error", "error_line", "job", "requested_by", "created", "finished",

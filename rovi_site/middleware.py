@@ -25,7 +25,7 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if iscoroutinefunction(self):
-            return self._answer_async(request)
+            return self._answer_async(request)  # type: ignore[attr-defined]  # the check narrows to a function
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)  # type: ignore[union-attr]
         return response
