@@ -39,16 +39,30 @@ def guest_environment(folder: Path) -> dict[str, str]:
     """All that a script finds in os.environ. Caches of libraries go into its own folder, so that none is shared."""
     own = str(folder)
     return {
-        "HOME": own, "TMPDIR": own, "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLCONFIGDIR": own, "NUMBA_CACHE_DIR": own, "XDG_CACHE_HOME": own, "JOBLIB_TEMP_FOLDER": own,
-        "MPLBACKEND": "Agg", **SINGLE_THREADED,
+        "HOME": own,
+        "TMPDIR": own,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLCONFIGDIR": own,
+        "NUMBA_CACHE_DIR": own,
+        "XDG_CACHE_HOME": own,
+        "JOBLIB_TEMP_FOLDER": own,
+        "MPLBACKEND": "Agg",
+        **SINGLE_THREADED,
     }
 
 
 # The libraries' pools of threads would have to be forked, counted and paid for; a guest computes on one core.
 SINGLE_THREADED: Mapping[str, str] = {
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "BLIS_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1", "NUMEXPR_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "BLIS_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "NUMEXPR_MAX_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "LOKY_MAX_CPU_COUNT": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # or importing pyarrow starts a thread, and a fork would lose it
 }
 

@@ -41,7 +41,13 @@ class Guest:
     """
 
     def __init__(
-        self, zygote: Zygote, number: int, process: int, handle: int, wires: tuple[socket.socket, int], folder: Path,
+        self,
+        zygote: Zygote,
+        number: int,
+        process: int,
+        handle: int,
+        wires: tuple[socket.socket, int],
+        folder: Path,
         limits: Limits,
     ) -> None:
         self.folder = folder
@@ -179,7 +185,9 @@ def _understood(message: bytearray, call: int, limits: Limits) -> dict[str, Any]
     if isinstance(error := answer.get("error"), dict):
         line = error.get("line")
         raise ScriptFailed(
-            str(error.get("message", "")), str(error.get("traceback", "")), line if type(line) is int else None,
+            str(error.get("message", "")),
+            str(error.get("traceback", "")),
+            line if type(line) is int else None,
             str(error.get("kind", "Exception"))[:200],
         )
     if isinstance(size := answer.get("too_long"), int):

@@ -17,9 +17,7 @@ import numpy as np
 HEAD = struct.Struct("<Q")
 
 _NUMBERS, _TEXTS = 1, 2  # extension types: an array of numbers, and a one-dimensional object array of str or None
-_DTYPES = frozenset(
-    ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8")
-)
+_DTYPES = frozenset(("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8"))
 _MOST_DIMENSIONS = 8
 _MOST_VALUES = 2_000_000  # in all lists and maps of a message together
 _MOST_CONTAINERS = 100_000
@@ -47,8 +45,15 @@ def unpack(data: bytes | bytearray) -> Any:
     count = _Count()
     try:
         value = msgpack.unpackb(
-            data, raw=False, strict_map_key=True, use_list=True, ext_hook=count.extension,
-            list_hook=count.list, object_hook=count.map, max_array_len=_MOST_VALUES, max_map_len=_MOST_VALUES,
+            data,
+            raw=False,
+            strict_map_key=True,
+            use_list=True,
+            ext_hook=count.extension,
+            list_hook=count.list,
+            object_hook=count.map,
+            max_array_len=_MOST_VALUES,
+            max_map_len=_MOST_VALUES,
         )
     except NotPlainData:
         raise

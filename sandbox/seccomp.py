@@ -80,8 +80,10 @@ def filter_program(machine: str, own_process: int) -> list[Instruction]:
         "openat": _open_with(_low_word(2)),
         "clone": [
             (_LOAD, 0, 0, first_argument),
-            (_IF_ANY_BIT, 0, 1, _CLONE_NEW_NAMESPACES), (_RETURN, 0, 0, refuse),
-            (_IF_ANY_BIT, 0, 1, _CLONE_THREAD), (_RETURN, 0, 0, _ALLOW),
+            (_IF_ANY_BIT, 0, 1, _CLONE_NEW_NAMESPACES),
+            (_RETURN, 0, 0, refuse),
+            (_IF_ANY_BIT, 0, 1, _CLONE_THREAD),
+            (_RETURN, 0, 0, _ALLOW),
         ],
         "kill": _one_of(first_argument, (own_process,)),
         "tgkill": _one_of(first_argument, (own_process,)),
@@ -96,7 +98,8 @@ def filter_program(machine: str, own_process: int) -> list[Instruction]:
             program += [(_IF_EQUAL, 0, len(body), checked), *body]
     return [
         *program,
-        (_IF_AT_LEAST, 0, 1, FIRST_RECENT), (_RETURN, 0, 0, _FAIL | errno.ENOSYS),
+        (_IF_AT_LEAST, 0, 1, FIRST_RECENT),
+        (_RETURN, 0, 0, _FAIL | errno.ENOSYS),
         (_RETURN, 0, 0, refuse),
     ]
 
@@ -113,7 +116,8 @@ def _open_with(flags: int) -> list[Instruction]:
     return [
         (_LOAD, 0, 0, flags),
         (_IF_ANY_BIT, 2, 0, os.O_WRONLY | os.O_RDWR),
-        (_IF_ANY_BIT, 0, 1, os.O_TRUNC), (_RETURN, 0, 0, _FAIL | errno.EPERM),
+        (_IF_ANY_BIT, 0, 1, os.O_TRUNC),
+        (_RETURN, 0, 0, _FAIL | errno.EPERM),
         (_RETURN, 0, 0, _ALLOW),
     ]
 

@@ -81,13 +81,17 @@ def _described(error: BaseException) -> dict[str, Any]:
         if isinstance(error, MemoryError | RecursionError):
             traceback.clear_frames(error.__traceback__)  # its variables are what fills the memory
         return {
-            "kind": type(error).__name__, "message": str(error)[:4_000],
-            "traceback": script_traceback(error), "line": line,
+            "kind": type(error).__name__,
+            "message": str(error)[:4_000],
+            "traceback": script_traceback(error),
+            "line": line,
         }
     except BaseException as worse:  # noqa: BLE001  (an exception may bite when it is looked at)
         return {
-            "kind": type(error).__name__, "message": f"(its message cannot be shown: {type(worse).__name__})",
-            "traceback": "", "line": line,
+            "kind": type(error).__name__,
+            "message": f"(its message cannot be shown: {type(worse).__name__})",
+            "traceback": "",
+            "line": line,
         }
 
 
@@ -110,7 +114,7 @@ def _read(channel: int, size: int) -> bytearray | None:
 def _send(channel: int, message: bytes) -> None:
     rest = memoryview(HEAD.pack(len(message)) + message)
     while rest:
-        rest = rest[os.write(channel, rest):]
+        rest = rest[os.write(channel, rest) :]
 
 
 def _redirect_standard_streams(log: int) -> None:

@@ -77,8 +77,11 @@ def probe_walls() -> Walls:
         try:
             result = subprocess.run(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, "-m", "sandbox.probe_process", folder],
-                cwd=_PROJECT, env={"LANG": "C.UTF-8", **SINGLE_THREADED},
-                capture_output=True, check=True, timeout=_SECONDS_TO_PROBE,
+                cwd=_PROJECT,
+                env={"LANG": "C.UTF-8", **SINGLE_THREADED},
+                capture_output=True,
+                check=True,
+                timeout=_SECONDS_TO_PROBE,
             )
         except (OSError, subprocess.SubprocessError):
             return Walls(bubblewrap=bubblewrap)

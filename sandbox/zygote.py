@@ -27,9 +27,18 @@ _PROJECT = Path(__file__).resolve().parent.parent
 # Imported once, before any fork. ROVI's Moirae counts where it is installed; importing a name that is not costs
 # nothing.
 PRELOADED = (
-    "numpy", "pandas", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", "scipy.optimize",
-    "scipy.interpolate", "scipy.stats",
-    "battdat.data", "moirae.estimators.online.joint", "moirae.models.ecm", "energykit",
+    "numpy",
+    "pandas",
+    "sklearn.linear_model",
+    "sklearn.ensemble",
+    "sklearn.pipeline",
+    "scipy.optimize",
+    "scipy.interpolate",
+    "scipy.stats",
+    "battdat.data",
+    "moirae.estimators.online.joint",
+    "moirae.models.ecm",
+    "energykit",
 )
 
 _SECONDS_TO_START = 120.0
@@ -131,8 +140,12 @@ class Zygote:
         assert self._control is not None
         number = next(self._numbers)
         order = {
-            "do": "open", "number": number, "guest": guest, "folder": str(folder.resolve()),
-            "limits": limits.to_mapping(), "required": self.required_walls,
+            "do": "open",
+            "number": number,
+            "guest": guest,
+            "folder": str(folder.resolve()),
+            "limits": limits.to_mapping(),
+            "required": self.required_walls,
         }
         channel, theirs = socket.socketpair()
         log, their_log = os.pipe2(os.O_CLOEXEC)

@@ -115,9 +115,7 @@ class Buffer:
 
     def has_room(self, stream: Stream) -> bool:
         return (
-            stream.in_flight < self.most_a_stream
-            and self.held < self.most
-            and len(stream.rejections) < REJECTIONS_HELD
+            stream.in_flight < self.most_a_stream and self.held < self.most and len(stream.rejections) < REJECTIONS_HELD
         )
 
     async def room(self, stream: Stream) -> None:

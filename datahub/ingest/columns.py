@@ -119,9 +119,7 @@ def kind_of(value: Any) -> str:
         return TEXT
     if isinstance(value, list | dict):
         raise RecordRefused(NESTED_VALUE, "holds a list or a map; a record has one plain value a column.")
-    raise RecordRefused(
-        UNKNOWN_TYPE, f"holds a {type(value).__name__}; a value is a number, a boolean, text or nil."
-    )
+    raise RecordRefused(UNKNOWN_TYPE, f"holds a {type(value).__name__}; a value is a number, a boolean, text or nil.")
 
 
 def coerce(value: Any, kind: str, text_bytes: int) -> Any:

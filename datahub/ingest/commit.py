@@ -116,8 +116,11 @@ def _store(battery: Battery, submissions: Sequence[Submission], limits: Limits) 
     layout = Layout(
         battery.columns,
         is_column_name,
-        lambda name: is_new or name not in stored_kinds
-        or not tables.has_integers_beyond(connection, battery.pk, name, EXACT_IN_A_DOUBLE),
+        lambda name: (
+            is_new
+            or name not in stored_kinds
+            or not tables.has_integers_beyond(connection, battery.pk, name, EXACT_IN_A_DOUBLE)
+        ),
         limits.columns,
     )
     stored_kinds = dict(battery.columns)

@@ -152,7 +152,5 @@ def past_lines(run: ForecastRun) -> list[dict[str, Any]]:
         if name == "test_time" or not quantity.unit:
             continue
         y = finite((column[::step] * quantity.scale).tolist())
-        lines.append(
-            {"key": name, "name": quantity.title, "unit": quantity.unit, "t": times[::step].tolist(), "y": y}
-        )
+        lines.append({"key": name, "name": quantity.title, "unit": quantity.unit, "t": times[::step].tolist(), "y": y})
     return lines

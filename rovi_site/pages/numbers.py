@@ -63,4 +63,3 @@ def duration(seconds: float | None) -> str:
     if seconds < 2 * 365.25 * 86400:
         return f"{seconds / 86400:.0f} d"
     return f"{seconds / (365.25 * 86400):.1f} y"
-

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prognosis.models import ForecastRun
     from twin.states import Condition
 
+
 @dataclass(frozen=True)
 class Badge:
     """`tone` names a colour (ok, warn, bad, idle, run, sim), `shape` a drawing that tells the same without colour."""

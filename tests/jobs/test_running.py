@@ -52,7 +52,7 @@ def test_a_job_returns_its_result_and_is_done(kind, worker):
 
 def test_a_job_of_an_unknown_kind_is_refused_with_the_known_ones(kind):
     kind(lambda report: None)
-    with pytest.raises(UnknownKind, match="'other'; known are .*test"):
+    with pytest.raises(UnknownKind, match=r"'other'; known are .*test"):
         queue.enqueue("other")
 
 
