@@ -11,7 +11,7 @@ WITH_DEV = exec $(PYTHON) -I rovi_site/install.py --dev --
 help:
 	@echo "make run     install, migrate, start the web server, a worker and a simulated fleet"
 	@echo "make worker  one more worker on the same database"
-	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers"
+	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers (ARGS=tests/jobs: some)"
 	@echo "make lint    ruff, mypy, import-linter, missing migrations"
 	@echo "make check   what the settings or this machine make unsafe in production"
 	@echo "make lock    renew requirements.lock and requirements-dev.lock from requirements*.txt"
@@ -24,7 +24,7 @@ worker: python-is-there
 	@$(WITH) python manage.py run_worker
 
 test: python-is-there
-	@$(WITH_DEV) python -m tests
+	@$(WITH_DEV) python -m tests $(ARGS)
 
 lint: python-is-there
 	@$(WITH_DEV) sh .ci/lint
