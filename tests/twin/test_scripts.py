@@ -43,6 +43,30 @@ def test_an_object_with_the_surface_is_stepped_once_with_each_row(register_scrip
     assert np.isnan(found("cell").predicted_voltage).all()
 
 
+def test_a_step_may_return_its_state_without_a_prediction(register_script):
+    register_script("cell", COUNTS_WITHOUT_PREDICTION)
+    store_records("cell", rows(0, 1))
+    catch_up()
+    assert found("cell").means[:, 0].tolist() == [1.0, 2.0]
+    assert np.isnan(found("cell").predicted_voltage).all()
+
+
+COUNTS_WITHOUT_PREDICTION = """
+import numpy as np
+class Estimator:
+    state_names = ["x"]
+    x = 0.0
+    def get_mean(self): return np.array([self.x])
+    def get_covariance(self): return np.eye(1)
+    @property
+    def state(self): return self
+    def step(self, inputs, measurements):
+        self.x += 1.0
+        return self, None
+estimator = Estimator()
+"""
+
+
 @pytest.mark.parametrize("chunk_rows", [7, 2000])
 def test_the_same_filter_as_a_script_gives_the_numbers_of_the_built_in_one(
     register_script, script, settings, chunk_rows

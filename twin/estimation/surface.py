@@ -140,7 +140,9 @@ def _has(estimator: Any, name: str) -> bool:
 
 
 def _first_moments(predicted: Any) -> tuple[float, float]:
-    """Mean and variance of the first output, the voltage."""
+    """Mean and variance of the first output, the voltage; NaN where the estimator predicts none."""
+    if predicted is None:
+        return np.nan, np.nan
     mean = np.asarray(predicted.get_mean(), dtype=np.float64).reshape(-1)
     covariance = np.asarray(predicted.get_covariance(), dtype=np.float64).reshape(-1)
     if not mean.size or not covariance.size:
