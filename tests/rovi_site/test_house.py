@@ -11,7 +11,7 @@ from tests.servers import environment
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-HEAVY = ("pandas", "battdat", "plotly", "scipy", "sklearn", "tables", "pyarrow", "matplotlib")
+HEAVY = ("numpy", "pandas", "battdat", "plotly", "scipy", "sklearn", "tables", "pyarrow", "matplotlib")
 
 
 def pins(name):
