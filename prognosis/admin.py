@@ -18,6 +18,7 @@ from prognosis.forecasting.runs import request_run, run_again
 from prognosis.forms import ForecasterForm, ForecastRunForm
 from prognosis.models import Forecaster, ForecastRun, RunState, ServedBattery, SupportFile
 from prognosis.registration import queue_loading, register_forecaster
+from uploads.storage import text_of
 
 RUNS_SHOWN = 20
 
@@ -91,7 +92,7 @@ class ForecasterAdmin(admin.ModelAdmin):
             "name": before.name,
             "batteries": "\n".join(before.battery_names),
             "sql_query": before.sql_query,
-            "definition": _script_of(before),
+            "definition": text_of(before.script),
             "keep_files_of": before.pk,
         }
 
@@ -122,7 +123,7 @@ class ForecasterAdmin(admin.ModelAdmin):
         plain, marked = "{}  {}", "<mark>{}  {}</mark>"
         lines = [
             (format_html(marked if number == forecaster.last_error_line else plain, f"{number:4}", line),)
-            for number, line in enumerate(_script_of(forecaster).splitlines(), start=1)
+            for number, line in enumerate(text_of(forecaster.script).splitlines(), start=1)
         ]
         return format_html('<pre class="script">{}</pre>', format_html_join("\n", "{}", lines))
 
@@ -223,11 +224,6 @@ class ForecastRunAdmin(admin.ModelAdmin):
                 skipped.append(refused.message)
         tail = f", {len(skipped)} skipped: {skipped[0]}" if skipped else "."
         self.message_user(request, f"{queued} queued{tail}", messages.WARNING if skipped else messages.SUCCESS)
-
-
-def _script_of(forecaster: Forecaster) -> str:
-    with forecaster.script.open("rb") as script:
-        return str(script.read().decode())
 
 
 def _links(*links: tuple[str, str]) -> SafeString:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -19,6 +18,7 @@ from prognosis.models import Forecaster, ForecastRun
 from prognosis.requests import uploaded_csv
 from prognosis.tables import sql_dialect
 from prognosis.validators import check_name, check_script, check_support_files
+from uploads.forms import SeveralFiles, with_kept
 
 SECONDS_A_UNIT = {"s": 1.0, "h": 3600.0, "d": 86_400.0, "y": 365.25 * 86_400.0}
 UNITS = [("s", "seconds"), ("h", "hours"), ("d", "days"), ("y", "years")]
@@ -99,19 +99,6 @@ class ForecastRunForm(ForecastForm, forms.ModelForm):
         """Puts nothing into a record: `request_run` makes it, and fields of the same name mean other things there."""
 
 
-class SeveralFilesInput(forms.ClearableFileInput):
-    allow_multiple_selected = True
-
-
-class SeveralFiles(forms.FileField):
-    """Any number of uploads under one name; its value is a list."""
-
-    widget = SeveralFilesInput
-
-    def clean(self, data: Any, initial: Any = None) -> list[File]:
-        return [super(SeveralFiles, self).clean(file, initial) for file in data or []]
-
-
 class ForecasterForm(forms.ModelForm):
     """A new forecaster, or a new version of one; every fault stands beside its field."""
 
@@ -154,19 +141,13 @@ class ForecasterForm(forms.ModelForm):
             with _faults_at(self, "batteries"):
                 check_name(name)
         with _faults_at(self, "files"):
-            self.checked_files = _with_kept(given.get("files") or [], given.get("keep_files_of"))
+            before = given.get("keep_files_of")
+            self.checked_files = with_kept(given.get("files") or [], before.files.all() if before else ())
             check_support_files(self.checked_files)
         return given
 
     def battery_names(self) -> list[str]:
         return [line.strip() for line in self.cleaned_data.get("batteries", "").splitlines() if line.strip()]
-
-
-def _with_kept(files: Sequence[File], version: Forecaster | None) -> list[File]:
-    """The uploads, and those files of an earlier version that no upload replaces."""
-    replaced = {file.name for file in files}
-    before = version.files.all() if version else ()
-    return [*files, *(File(old.file.open("rb"), name=old.name) for old in before if old.name not in replaced)]
 
 
 class _faults_at:  # noqa: N801  (reads as a verb where it stands)

@@ -6,35 +6,23 @@ import uuid
 from pathlib import PurePosixPath
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.utils import timezone
 
 from datahub.models import Battery
 from jobs.models import Job
 from jobs.models import State as JobState
+from uploads.models import AnySupportFile
+from uploads.storage import keep_names
 
 
-class NamesAsGiven(FileSystemStorage):
-    """Keeps the name a file came with, for scripts open their files by it; prognosis.validators has checked it.
-
-    Each version has a folder of its own, so that equal names do not meet.
-    """
-
-    def get_valid_name(self, name: str) -> str:
-        return name
-
-
-def keep_names() -> NamesAsGiven:
-    return NamesAsGiven()
+def folder_of(forecaster: Forecaster) -> PurePosixPath:
+    """A version's own, below the media folder."""
+    return PurePosixPath("forecasters", str(forecaster.folder))
 
 
 def path_of_script(forecaster: Forecaster, name: str) -> str:
-    return str(PurePosixPath("forecasters", str(forecaster.folder), "script", "forecaster.py"))
-
-
-def path_of_support_file(support_file: SupportFile, name: str) -> str:
-    return str(PurePosixPath("forecasters", str(support_file.forecaster.folder), "files", support_file.name))
+    return str(folder_of(forecaster) / "script" / "forecaster.py")
 
 
 def path_of_run_file(run: ForecastRun, name: str) -> str:
@@ -125,21 +113,15 @@ class ServedBattery(models.Model):
         return self.battery_name
 
 
-class SupportFile(models.Model):
-    """A file that lies beside the script whenever it is loaded or run."""
-
+class SupportFile(AnySupportFile):
     forecaster = models.ForeignKey(Forecaster, on_delete=models.CASCADE, related_name="files")
-    name = models.CharField(max_length=255)
-    file = models.FileField(upload_to=path_of_support_file, storage=keep_names, max_length=500)
-    size = models.BigIntegerField(editable=False, help_text="bytes")
-    sha256 = models.CharField(max_length=64, editable=False)
 
-    class Meta:
-        ordering = ["name"]
+    class Meta(AnySupportFile.Meta):
         constraints = [models.UniqueConstraint(fields=["forecaster", "name"], name="support_file_name")]
 
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def folder_of_version(self) -> PurePosixPath:
+        return folder_of(self.forecaster)
 
 
 class RunState:

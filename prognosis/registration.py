@@ -42,7 +42,7 @@ def register_forecaster(
             ServedBattery(forecaster=forecaster, battery_name=battery_name) for battery_name in served
         )
         for file in files:
-            _store_support_file(forecaster, file)
+            SupportFile(forecaster=forecaster).keep(file)
         queue_loading(forecaster, registered_by)
     return forecaster
 
@@ -77,15 +77,3 @@ def _store(name: str, script: str, sql_query: str, registered_by: Any) -> Foreca
     forecaster.script.save(SCRIPT_NAME, ContentFile(content), save=False)
     forecaster.save()
     return forecaster
-
-
-def _store_support_file(forecaster: Forecaster, file: File) -> SupportFile:
-    digest = hashlib.sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
-    file.seek(0)
-    name = str(file.name)
-    stored = SupportFile(forecaster=forecaster, name=name, size=file.size, sha256=digest.hexdigest())
-    stored.file.save(name, file, save=False)
-    stored.save()
-    return stored

@@ -9,9 +9,9 @@ from rest_framework import serializers
 
 from prognosis.models import Forecaster, ForecastRun, SupportFile
 from prognosis.queries import as_lists, result_of
+from uploads.storage import text_of
 
 
-@extend_schema_serializer(component_name="ForecasterFile")
 @extend_schema_serializer(component_name="ForecasterFile")
 class SupportFileSerializer(serializers.ModelSerializer):
     class Meta:
@@ -42,11 +42,9 @@ class ForecasterWithScriptSerializer(ForecasterSerializer):
         read_only_fields = fields
 
     def get_definition(self, forecaster: Forecaster) -> str:
-        with forecaster.script.open("rb") as script:
-            return str(script.read().decode())
+        return text_of(forecaster.script)
 
 
-@extend_schema_serializer(component_name="ForecasterRegistration")
 @extend_schema_serializer(component_name="ForecasterRegistration")
 class RegistrationSerializer(serializers.Serializer):
     """What a registration takes; JSON, a form, or a multipart form with files."""

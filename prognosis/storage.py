@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
-from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_delete
 
 from prognosis.models import Forecaster, ForecastRun, SupportFile
+from uploads.storage import remove_once_committed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,18 +45,13 @@ def remove_files_with_their_records() -> None:
 
 
 def _remove_script(sender: type, instance: Forecaster, **_: Any) -> None:
-    _remove(instance.script)
+    remove_once_committed(instance.script)
 
 
 def _remove_support_file(sender: type, instance: SupportFile, **_: Any) -> None:
-    _remove(instance.file)
+    remove_once_committed(instance.file)
 
 
 def _remove_run_files(sender: type, instance: ForecastRun, **_: Any) -> None:
     for name in RUN_FILES:
-        _remove(getattr(instance, name))
-
-
-def _remove(file: FieldFile) -> None:
-    if name := file.name:
-        transaction.on_commit(lambda: file.storage.delete(name))
+        remove_once_committed(getattr(instance, name))

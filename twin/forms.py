@@ -6,34 +6,21 @@ import json
 from typing import Any
 
 from django import forms
-from django.core.files.base import ContentFile, File
 
 from access.errors import Refused
 from datahub.models import Battery
 from twin.models import Estimator
 from twin.registration import checked_parameters
-from twin.scripts import text_of_script
 from twin.states import Kind
 from twin.validators import check_required_time, check_script, check_support_files
+from uploads.forms import SeveralFiles, with_kept
+from uploads.storage import text_of
 
 KINDS = [
     (Kind.JOINT_UKF, "Built-in: joint unscented filter over SOC, RC currents, hysteresis, capacity and R0"),
     (Kind.SCRIPT, "Script: a Python file that defines an object `estimator`"),
 ]
 PARAMETER = "parameter_"  # before the names of the fields of a single parameter
-
-
-class SeveralFilesInput(forms.ClearableFileInput):
-    allow_multiple_selected = True
-
-
-class SeveralFiles(forms.FileField):
-    """Any number of uploads under one name; its value is a list."""
-
-    widget = SeveralFilesInput
-
-    def clean(self, data: Any, initial: Any = None) -> list[File]:
-        return [super(SeveralFiles, self).clean(file, initial) for file in data or []]
 
 
 class JsonText(forms.CharField):
@@ -130,7 +117,8 @@ class EstimatorForm(forms.ModelForm):
 
     def _script(self) -> dict[str, Any]:
         given = self.cleaned_data
-        file, files = given.get("script_file"), [*given.get("files", []), *self._kept_files()]
+        file, before = given.get("script_file"), given.get("keep_files_of")
+        files = with_kept(given.get("files", []), before.files.all() if before else ())
         definition = file.read() if file else given.get("definition", "")
         seconds = 0.0
         for field, check in (
@@ -144,19 +132,6 @@ class EstimatorForm(forms.ModelForm):
                 self.add_error(field, refused.message)
         seconds = given.get("required_time") or 0.0
         return {"definition": definition, "files": files, "required_time": seconds}
-
-    def _kept_files(self) -> list[File]:
-        """Those of the version that this one begins from, but for names that come anew."""
-        before = self.cleaned_data.get("keep_files_of")
-        if before is None:
-            return []
-        anew = {file.name for file in self.cleaned_data.get("files", [])}
-        kept: list[File] = []
-        for stored in before.files.all():
-            if stored.name not in anew:
-                with stored.file.open("rb") as content:
-                    kept.append(ContentFile(content.read(), name=stored.name))
-        return kept
 
     def _built_in(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -187,7 +162,7 @@ def beginning_from(before: Estimator) -> dict[str, Any]:
     return {
         "battery_name": before.battery.name,
         "kind": before.kind,
-        "definition": text_of_script(before),
+        "definition": text_of(before.script),
         "keep_files_of": before.pk,
         "required_time": before.required_time,
         "parameters": json.dumps(before.parameters) if before.parameters else "",

@@ -6,36 +6,24 @@ import uuid
 from pathlib import PurePosixPath
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage
 from django.db import models
 
 from datahub.models import Battery
 from jobs.models import Job
 from twin.states import Kind, Stored
+from uploads.models import AnySupportFile
+from uploads.storage import keep_names
 
 SCRIPT_NAME = "estimator.py"
 
 
-class NamesAsGiven(FileSystemStorage):
-    """Keeps the name a file came with, for scripts open their files by it; twin.validators has checked it.
-
-    Each version has a folder of its own, so that equal names do not meet.
-    """
-
-    def get_valid_name(self, name: str) -> str:
-        return name
-
-
-def keep_names() -> NamesAsGiven:
-    return NamesAsGiven()
+def folder_of(estimator: Estimator) -> PurePosixPath:
+    """A version's own, below the media folder."""
+    return PurePosixPath("estimators", str(estimator.folder))
 
 
 def path_of_script(estimator: Estimator, name: str) -> str:
-    return str(PurePosixPath("estimators", str(estimator.folder), "script", SCRIPT_NAME))
-
-
-def path_of_support_file(support_file: SupportFile, name: str) -> str:
-    return str(PurePosixPath("estimators", str(support_file.estimator.folder), "files", support_file.name))
+    return str(folder_of(estimator) / "script" / SCRIPT_NAME)
 
 
 class Estimator(models.Model):
@@ -97,21 +85,15 @@ class Estimator(models.Model):
         return self.kind == Kind.SCRIPT
 
 
-class SupportFile(models.Model):
-    """A file that lies beside the script whenever it runs."""
-
+class SupportFile(AnySupportFile):
     estimator = models.ForeignKey(Estimator, on_delete=models.CASCADE, related_name="files")
-    name = models.CharField(max_length=255)
-    file = models.FileField(upload_to=path_of_support_file, storage=keep_names, max_length=500)
-    size = models.BigIntegerField(editable=False, help_text="bytes")
-    sha256 = models.CharField(max_length=64, editable=False)
 
-    class Meta:
-        ordering = ["name"]
+    class Meta(AnySupportFile.Meta):
         constraints = [models.UniqueConstraint(fields=["estimator", "name"], name="estimator_file_name")]
 
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def folder_of_version(self) -> PurePosixPath:
+        return folder_of(self.estimator)
 
 
 class EstimatorProgress(models.Model):

@@ -103,7 +103,7 @@ def _register_script(
         estimator.save()
         EstimatorProgress.objects.create(estimator=estimator)
         for file in files:
-            _store_support_file(estimator, file)
+            SupportFile(estimator=estimator).keep(file)
         queue_load(estimator, registered_by)
     return estimator
 
@@ -133,15 +133,3 @@ def _next_version(battery_name: str, **values: Any) -> Estimator:
     Battery.objects.select_for_update().get(pk=battery.pk)
     newest = Estimator.objects.filter(battery=battery).aggregate(Max("version"))["version__max"] or 0
     return Estimator(battery=battery, version=newest + 1, **values)
-
-
-def _store_support_file(estimator: Estimator, file: File) -> SupportFile:
-    digest = hashlib.sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
-    file.seek(0)
-    name = str(file.name)
-    stored = SupportFile(estimator=estimator, name=name, size=file.size, sha256=digest.hexdigest())
-    stored.file.save(name, file, save=False)
-    stored.save()
-    return stored

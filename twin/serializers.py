@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from twin.models import Estimator, EstimatorProgress, SupportFile
 from twin.queries import newest_covariance, newest_mean
-from twin.scripts import text_of_script
 from twin.states import Kind, condition_of, rows_behind
+from uploads.storage import text_of
 
 
 @extend_schema_serializer(component_name="EstimatorFile")
@@ -72,7 +72,7 @@ class EstimatorInFullSerializer(EstimatorSerializer):
         read_only_fields = fields
 
     def get_definition(self, estimator: Estimator) -> str | None:
-        return text_of_script(estimator) or None
+        return text_of(estimator.script) or None
 
     def get_mean(self, estimator: Estimator) -> list[float] | None:
         return newest_mean(estimator)

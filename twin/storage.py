@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models.fields.files import FieldFile
+from django.db import connection
 from django.db.models.signals import post_delete
 
 from twin import tables
 from twin.models import Estimator, SupportFile
+from uploads.storage import remove_once_committed
 
 
 def remove_with_their_records() -> None:
@@ -20,15 +20,8 @@ def remove_with_their_records() -> None:
 
 def _remove_estimator(sender: type, instance: Estimator, **_: Any) -> None:
     tables.drop(connection, instance.pk)
-    _remove(instance.script)
+    remove_once_committed(instance.script)
 
 
 def _remove_support_file(sender: type, instance: SupportFile, **_: Any) -> None:
-    _remove(instance.file)
-
-
-def _remove(file: FieldFile) -> None:
-    """Once the deletion is committed; Django leaves files by itself."""
-    name = file.name
-    if name:
-        transaction.on_commit(lambda: file.storage.delete(name))
+    remove_once_committed(instance.file)

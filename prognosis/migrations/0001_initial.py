@@ -3,6 +3,8 @@
 import django.db.models.deletion
 import django.utils.timezone
 import prognosis.models
+import uploads.models
+import uploads.storage
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -27,7 +29,7 @@ class Migration(migrations.Migration):
                 ('version', models.PositiveIntegerField(editable=False)),
                 ('is_current', models.BooleanField(default=False, editable=False, help_text='Forecasts are made with it.')),
                 ('folder', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('script', models.FileField(max_length=200, storage=prognosis.models.keep_names, upload_to=prognosis.models.path_of_script)),
+                ('script', models.FileField(max_length=200, storage=uploads.storage.keep_names, upload_to=prognosis.models.path_of_script)),
                 ('script_sha256', models.CharField(editable=False, max_length=64)),
                 ('sql_query', models.TextField(help_text='Fetches the history: SELECT … FROM $TABLE_NAME$ …, over the health estimates.', verbose_name='SQL template')),
                 ('state', models.CharField(db_index=True, default='waiting', editable=False, max_length=12)),
@@ -99,7 +101,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=255)),
-                ('file', models.FileField(max_length=500, storage=prognosis.models.keep_names, upload_to=prognosis.models.path_of_support_file)),
+                ('file', models.FileField(max_length=500, storage=uploads.storage.keep_names, upload_to=uploads.models.path_of_support_file)),
                 ('size', models.BigIntegerField(editable=False, help_text='bytes')),
                 ('sha256', models.CharField(editable=False, max_length=64)),
                 ('forecaster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='prognosis.forecaster')),

@@ -7,12 +7,13 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 
 from jobs.models import Job, State
-from prognosis.errors import NameRefused, ScriptRefused, SupportFileRefused, TemplateRefused
+from prognosis.errors import NameRefused, TemplateRefused
 from prognosis.models import Forecaster, ForecasterState
 from prognosis.queries import forecaster_of
 from prognosis.registration import queue_loading
 from prognosis.validators import check_support_files
 from tests.prognosis.conftest import HOLDS, QUERY
+from uploads.errors import ScriptRefused, SupportFileRefused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 

@@ -2,6 +2,8 @@
 
 import django.db.models.deletion
 import twin.models
+import uploads.models
+import uploads.storage
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -27,7 +29,7 @@ class Migration(migrations.Migration):
                 ('is_current', models.BooleanField(default=False, editable=False, help_text="Its estimates are the battery's.")),
                 ('state', models.CharField(db_index=True, default='waiting', editable=False, max_length=12)),
                 ('folder', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('script', models.FileField(blank=True, max_length=200, storage=twin.models.keep_names, upload_to=twin.models.path_of_script)),
+                ('script', models.FileField(blank=True, max_length=200, storage=uploads.storage.keep_names, upload_to=twin.models.path_of_script)),
                 ('script_sha256', models.CharField(blank=True, editable=False, max_length=64)),
                 ('entry', models.CharField(blank=True, editable=False, help_text='What the script was found to define.', max_length=255)),
                 ('required_time', models.FloatField(default=0.0, help_text='How much data (s of test_time) there must be before it starts at the first row.')),
@@ -79,7 +81,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=255)),
-                ('file', models.FileField(max_length=500, storage=twin.models.keep_names, upload_to=twin.models.path_of_support_file)),
+                ('file', models.FileField(max_length=500, storage=uploads.storage.keep_names, upload_to=uploads.models.path_of_support_file)),
                 ('size', models.BigIntegerField(editable=False, help_text='bytes')),
                 ('sha256', models.CharField(editable=False, max_length=64)),
                 ('estimator', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='twin.estimator')),
