@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
 
 
 def run(arguments: list[str], **variables: str) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    # A file's tests stay in one process, as they share servers; files go to as many processes as there are cores.
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile", *arguments]
     return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
 
 
