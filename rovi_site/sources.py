@@ -19,6 +19,7 @@ def make_sources() -> list[Source]:
     return [
         Source("battery", batteries_since),
         Source("estimator", estimators_since),
+        Source("twin", twins_since),
         Source("job", jobs_since),
         Source("forecast", forecasts_since),
     ]
@@ -37,6 +38,13 @@ def estimators_since(since: float) -> Iterable[tuple[int, Hashable]]:
     for pk, state in still.values_list("pk", "state"):
         marks[pk] = f"{marks.get(pk, '')} {state}"
     return marks.items()
+
+
+def twins_since(since: float) -> Iterable[tuple[int, Hashable]]:
+    """By battery, which estimator is its current one: a page opened before that one was made knows no id to watch."""
+    moment = datetime.fromtimestamp(since, UTC)
+    moved = EstimatorProgress.objects.filter(updated__gte=moment, estimator__is_current=True).order_by()
+    return moved.values_list("estimator__battery_id", "estimator_id")
 
 
 def jobs_since(since: float) -> Iterable[tuple[int, Hashable]]:

@@ -116,6 +116,7 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
         "range": shown,
         "presets": [(words, value, words == shown.words) for words, value in PRESETS],
         "watch": _watch(battery, health),
+        "frame": f"{'rows' if battery.rows else 'empty'} {health.estimator_id if health else 'none'}",
         "series_address": reverse("battery-series", args=[battery.pk]),
         "may_forecast": role_of(request.user) >= Role.OPERATOR,
     }
@@ -130,7 +131,7 @@ def _tab_address(request: HttpRequest, battery: Battery, tab: str) -> str:
 
 
 def _watch(battery: Battery, health: Health | None) -> str:
-    watched = [f"battery:{battery.pk}", "forecast", "job"]
+    watched = [f"battery:{battery.pk}", f"twin:{battery.pk}", "forecast", "job"]
     return " ".join([*watched, f"estimator:{health.estimator_id}"] if health else watched)
 
 

@@ -2,6 +2,7 @@
    parts marked `data-live`, at most once a second and never more than a tenth of the time. Without a socket it polls.
 
    <body data-watch="battery job:12">  which changes concern the page: a kind, or one record of it
+   <body data-frame="rows 9">          what charts and scripts were set up for; when it is another, the page is loaded anew
    document event 'rovi:changed'       for charts, with the changes (null: unknown, look at everything) */
 'use strict';
 {
@@ -59,7 +60,13 @@
       const answer = await fetch(location.href, { headers: { 'X-Requested-With': 'live' }, redirect: 'manual', cache: 'no-store' });
       if (answer.type === 'opaqueredirect' || answer.status === 403) { location.reload(); return; }
       if (answer.ok) {
-        replaceParts(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+        const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        const isWriting = document.activeElement?.matches('input, select, textarea');
+        if (fresh.body.dataset.frame !== body.dataset.frame) {
+          if (!isWriting) { location.reload(); return; }
+          isWanted = true;
+        }
+        replaceParts(fresh);
         answered = Date.now();
       }
     } catch (error) {

@@ -47,6 +47,17 @@ def test_an_estimator_changes_when_it_steps_and_when_it_fails():
 
 
 @pytest.mark.django_db
+def test_a_battery_s_twin_changes_with_its_current_estimator_and_not_with_each_step():
+    battery = battery_with_rows("one", rows=2)
+    source = Source("twin", sources.twins_since)
+    assert source.changed(0.0) == set()
+    first = with_estimates(battery)
+    assert source.changed(0.0) == {battery.pk}
+    step = EstimatorProgress.objects.filter(pk=first.pk)
+    assert changed_by(source, lambda: step.update(cursor=1)) == set()
+
+
+@pytest.mark.django_db
 def test_a_job_changes_with_its_progress_and_its_end():
     job = Job.objects.create(kind="import_file", state=State.RUNNING)
     source = Source("job", sources.jobs_since)
