@@ -11,7 +11,6 @@ from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import BasePermission
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -77,11 +76,6 @@ class BatteryViewSet(viewsets.ModelViewSet):
         if self.action == "destroy":
             return [OnlyAdministrators()]
         return [permission() for permission in self.permission_classes]
-
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(response, "exception", False):  # a refusal is JSON, whatever the rows would have been
-            request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
-        return super().finalize_response(request, response, *args, **kwargs)
 
     # --- the battery -----------------------------------------------------------------------------------------------
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -8,12 +8,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from access.errors import Refused
 
 HINTS = {
+    400: "Mend what was sent; the description at /api/docs/ says what this address takes.",
     401: "Send HTTP Basic or a bearer token, or log in.",
     403: "Ask an administrator for a role that allows it.",
     404: "Look at the list that this record belongs to.",
@@ -31,8 +33,13 @@ class Pages(PageNumberPagination):
 def errors_in_one_shape(error: Exception, context: dict[str, Any]) -> Response | None:
     """`{"error": {"code", "message", "hint", "fields"}}` under /api/; elsewhere the shape that seed clients know.
 
-    An error that nobody expected is not caught here: Django logs it and answers 500.
+    Always JSON, whatever was asked for: rows as Parquet, say. An error that nobody expected is not caught here: Django
+    logs it and answers 500.
     """
+    context["request"].accepted_renderer, context["request"].accepted_media_type = (
+        JSONRenderer(),
+        JSONRenderer.media_type,
+    )
     if isinstance(error, Refused):
         set_rollback()
         code, message, hint, fields, status = error.code, error.message, error.hint, error.fields, error.status
@@ -71,4 +78,5 @@ def _code_of(error: exceptions.APIException) -> str:
 
 def _sentence_of(error: exceptions.APIException) -> str:
     detail = error.detail
-    return " ".join(str(part) for part in detail) if isinstance(detail, list) else str(detail)
+    sentence = " ".join(str(part) for part in detail) if isinstance(detail, list) else str(detail)
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

@@ -30,7 +30,7 @@ class Service:
         self.database = f"rovi_test_{secrets.token_hex(6)}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         url = "" if vendor == "sqlite" else services.postgres_url().rpartition("/")[0] + "/" + self.database
-        data.mkdir(parents=True)
+        data.mkdir(parents=True, mode=0o700)
         self.environment = environment(data, self.port, DATABASE_URL=url, OMP_NUM_THREADS="1", **variables)
 
     def __enter__(self) -> Service:

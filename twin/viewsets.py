@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -60,11 +58,6 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     def get_serializer_class(self) -> type[EstimatorSerializer]:
         return EstimatorInFullSerializer if self.action == "retrieve" else EstimatorSerializer
-
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(response, "exception", False):  # a refusal is JSON, whatever the estimates would have been
-            request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
-        return super().finalize_response(request, response, *args, **kwargs)
 
     @extend_schema(request=RegistrationSerializer, responses={201: EstimatorSerializer})
     def create(self, request: Request) -> Response:

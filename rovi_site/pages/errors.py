@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from access.errors import Refused
+from rovi_site.api import HINTS
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Step:
     address: str
 
 
+# As rest_framework names them.
+CODES = {400: "bad_request", 403: "permission_denied", 404: "not_found"}
 FLEET = Step("Show the fleet", "/")
 STATUS = Step("Show the status", "/status")
 
@@ -68,7 +71,8 @@ def _answer(
     steps: list[Step] | None = None,
 ) -> HttpResponse:  # fmt: skip
     if _wants_json(request):
-        return JsonResponse({"error": {"code": title, "message": sentence, "hint": ""}}, status=status)
+        error = {"code": CODES.get(status, "refused"), "message": sentence, "hint": HINTS.get(status, "")}
+        return JsonResponse({"error": error}, status=status)
     context: dict[str, Any] = {
         "status": status, "title": title, "sentence": sentence, "near": near, "steps": steps or [FLEET, STATUS],
     }  # fmt: skip
