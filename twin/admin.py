@@ -68,8 +68,14 @@ class EstimatorAdmin(admin.ModelAdmin):
             return [(None, {"fields": self.fields_when_known})]
         return [
             (None, {"fields": ("battery_name", "kind")}),
+            (
+                "Built-in filter",
+                {
+                    "fields": ("preset", "parameters", *EstimatorForm.parameter_fields()),
+                    "description": "A preset and the cell's capacity are enough to begin with.",
+                },
+            ),
             ("Script", {"fields": ("definition", "script_file", "files", "keep_files_of", "required_time")}),
-            ("Built-in filter", {"fields": ("preset", "parameters", *EstimatorForm.parameter_fields())}),
         ]
 
     def get_form(self, request: HttpRequest, obj: Estimator | None = None, change: bool = False, **kwargs: Any) -> Any:

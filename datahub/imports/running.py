@@ -13,6 +13,7 @@ from datahub.readers import FileOfRows, open_rows
 from datahub.registration import battery_for_upload, update_metadata
 
 SHOWN_REJECTIONS = 100
+ENDINGS = (".csv", ".tsv", ".txt", ".bdf", ".parquet", ".h5", ".hdf", ".hdf5", ".gz", ".zip")  # of data files
 
 
 class Progress(Protocol):
@@ -71,7 +72,15 @@ def _battery_of(rows: FileOfRows, file_name: str) -> Battery:
     named = (rows.metadata or {}).get("name")
     if isinstance(named, str) and named:
         return battery_for_upload(named)
-    return battery_for_upload(file_name.split(".", 1)[0] or file_name)
+    return battery_for_upload(_without_endings(file_name))
+
+
+def _without_endings(file_name: str) -> str:
+    """`cell_0.5C.bdf.csv` is `cell_0.5C`: only known endings go, since names of cells have dots too."""
+    name = Path(file_name)
+    while name.suffix.lower() in ENDINGS:
+        name = name.with_suffix("")
+    return name.name
 
 
 def _take_metadata(battery: Battery, rows: FileOfRows, report: Progress) -> None:

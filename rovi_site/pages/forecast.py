@@ -55,5 +55,11 @@ def _table(run: ForecastRun) -> dict[str, Any] | None:
         return None
     rows = len(next(iter(columns.values())))
     step = max(1, -(-rows // SHOWN_POINTS))
-    cells = [[f"{value:.6g}".replace("-", "−") for value in values[::step].tolist()] for values in columns.values()]
+    cells = [[_cell(name, value) for value in values[::step].tolist()] for name, values in columns.items()]
     return {"columns": list(columns), "rows": list(zip(*cells, strict=True))}
+
+
+def _cell(name: str, value: float) -> str:
+    """Six digits, and of seconds all: neighbouring points of a long record differ in the last ones."""
+    shown = f"{value:.10g}" if name in ("test_time", "battery_time") else f"{value:.6g}"
+    return shown.replace("-", "−")

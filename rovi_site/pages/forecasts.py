@@ -93,7 +93,7 @@ def headline(run: ForecastRun) -> str:
     years = 365.25 * 86400
     horizon = f"{times[-1] / years:.1f} y" if times[-1] > years else f"{times[-1] / 86400:.1f} d"
     if not low.any():
-        return f"Stays above {what} for the {horizon} asked."
+        return f"Stays above {what} for the {horizon} of the forecast."
     crossed = float(times[int(low.argmax())])
     when = f"{crossed / years:.1f} y" if crossed > years else f"{crossed / 86400:.0f} d"
     return f"Falls below {what} in {when}."

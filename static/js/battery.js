@@ -75,7 +75,7 @@
     for (const [key, id, note, panel, what] of parts) {
       const chart = element(id);
       if (!chart) continue;
-      if (!panel.lines.length) { chart.textContent = data.no_health || 'No estimates in this range.'; continue; }
+      if (!panel.lines.length) { chart.textContent = data.no_health || (data.health ? 'Not among what this estimator estimates.' : 'No estimates in this range.'); continue; }
       if (key === 'q_t' && data.forecast) {
         for (const line of data.forecast) panel.lines.push({ ...line, name: `forecast ${line.run}`, colour: 'series-2', t: scaled(line.t) });
       }

@@ -44,10 +44,14 @@ def test_a_real_file_makes_its_battery_and_gives_it_its_metadata(shared_data):
     assert job.result == {"battery": battery.name, "read": 185, "stored": 185, "repeated": 0, "rejected": 0}
 
 
-def test_a_file_without_metadata_names_its_battery_by_its_own_name():
-    request_import(csv("test_time,voltage\n0,3.5\n"))
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("cell 9.csv", "cell 9"), ("CX2-33_0.5-0.5C_d.csv", "CX2-33_0.5-0.5C_d"), ("cell_0.5C.BDF.csv", "cell_0.5C")],
+)
+def test_a_file_without_metadata_names_its_battery_by_its_own_name(file, name):
+    request_import(csv("test_time,voltage\n0,3.5\n", file))
     run_next()
-    assert [(b.name, b.rows) for b in Battery.objects.all()] == [("cell 9", 1)]
+    assert [(b.name, b.rows) for b in Battery.objects.all()] == [(name, 1)]
 
 
 def test_importing_twice_stores_once_and_says_so():

@@ -94,7 +94,7 @@ def test_what_is_not_finite_is_a_gap(battery):
     ("answer", "sentence"),
     [
         ({"soh": [0.9, 0.81, 0.79]}, "Falls below an SOH of 80 % in 2 d."),
-        ({"soh": [0.9, 0.85, 0.81]}, "Stays above an SOH of 80 % for the 2.0 d asked."),
+        ({"soh": [0.9, 0.85, 0.81]}, "Stays above an SOH of 80 % for the 2.0 d of the forecast."),
         ({"q_t__base_values": [2.0, 1.5, 1.0]}, "Falls below 80 % of today's capacity in 1 d."),
         ({"temperature": [20.0, 21.0, 22.0]}, ""),
     ],
@@ -141,3 +141,9 @@ def test_past_forecasts_are_listed_and_one_can_be_chosen(page_as, battery):
     assert [row.run for row in newest.context["runs"]] == [second, first]
     assert newest.context["run"] == second
     assert client.get(f"/dashboard/cell%201?tab=forecasts&run={first.pk}").context["run"] == first
+
+
+def test_seconds_of_a_long_record_are_shown_in_full(page_as, battery):
+    answer = {"soh": [0.9, 0.85, 0.81], "battery_time": [13092454.5, 13092464.5, 13092474.5]}
+    run = run_with(battery, LOAD, answer)
+    assert '<td class="number">13092464.5</td>' in page_as("viewer").get(f"/forecasts/{run.pk}").content.decode()

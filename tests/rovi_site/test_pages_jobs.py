@@ -131,3 +131,16 @@ def test_the_status_tells_workers_walls_queue_disk_and_versions(page_as):
     assert len(answer.context["walls"]) >= 3
     assert {"Python", "django", "numpy"} <= {name for name, _ in answer.context["versions"]}
     assert 0 < answer.context["disk_share"] < 1
+
+
+def test_a_done_job_s_last_progress_is_no_news_in_the_list(page_as):
+    Job.objects.create(kind="import_file", title="Import a.h5", state=State.DONE, message="0 of 15 rows")
+    Job.objects.create(kind="import_file", title="Import b.h5", state=State.RUNNING, message="7 of 15 rows")
+    page = page_as("viewer").get("/jobs").content.decode()
+    assert "7 of 15 rows" in page
+    assert "0 of 15 rows" not in page
+
+
+def test_an_import_s_job_leads_to_the_battery(page_as):
+    job = Job.objects.create(kind="import_file", state=State.DONE, result={"battery": "a/b 1", "stored": 3})
+    assert '<a href="/dashboard/a/b%201">a/b 1</a>' in page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
