@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth import get_user_model
 from rest_framework import serializers
 
@@ -16,19 +14,21 @@ class TokenSerializer(serializers.ModelSerializer):
         slug_field="username", queryset=get_user_model().objects.all(), required=False,
         help_text="Whose token it is; yourself when left out. Others only by administrators.",
     )  # fmt: skip
-    created_by: serializers.StringRelatedField = serializers.StringRelatedField(read_only=True)
-    token = serializers.SerializerMethodField(help_text="The token itself; only in the answer that makes it.")
+    created_by: serializers.StringRelatedField = serializers.StringRelatedField(read_only=True, allow_null=True)
 
     class Meta:
         model = Token
-        fields = ("id", "name", "user", "battery_name", "created", "expiry", "created_by", "token")
+        fields: tuple[str, ...] = ("id", "name", "user", "battery_name", "created", "expiry", "created_by")
         read_only_fields = ("created",)
 
-    def get_token(self, token: Token) -> str | None:
-        return self.context.get("secret")
 
-    def to_representation(self, instance: Token) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
-        if shown["token"] is None:
-            del shown["token"]
-        return shown
+class MadeTokenSerializer(TokenSerializer):
+    """The answer that makes a token; the context's `secret` is the token itself."""
+
+    token = serializers.SerializerMethodField(help_text="The token itself, told this once.")
+
+    class Meta(TokenSerializer.Meta):
+        fields = (*TokenSerializer.Meta.fields, "token")
+
+    def get_token(self, token: Token) -> str:
+        return str(self.context["secret"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Token
 from access.permissions import ViewerWrites
-from access.serializers import TokenSerializer
+from access.serializers import MadeTokenSerializer, TokenSerializer
 from access.tokens import make_token, tokens_seen_by
 
 
@@ -28,6 +29,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
     def get_queryset(self) -> Any:
         return tokens_seen_by(self.request.user)
 
+    @extend_schema(responses={201: MadeTokenSerializer})
     def create(self, request: Request) -> Response:
         """Makes a token and tells it, this once."""
         asked = self.get_serializer(data=request.data)
@@ -41,4 +43,5 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
             expiry=wishes.get("expiry"),
         )
         context = {**self.get_serializer_context(), "secret": secret}
-        return Response(TokenSerializer(token, context=context).data, status=201, headers={"Cache-Control": "no-store"})
+        told = MadeTokenSerializer(token, context=context).data
+        return Response(told, status=201, headers={"Cache-Control": "no-store"})

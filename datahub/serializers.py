@@ -79,7 +79,7 @@ class DataImportSerializer(serializers.ModelSerializer):
         help_text="Id; left out: the battery that the file's metadata names, or else the file's own name.",
     )  # fmt: skip
     battery_name = serializers.CharField(source="battery.name", read_only=True, default=None)
-    requested_by: Any = serializers.StringRelatedField(read_only=True)
+    requested_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
     state = serializers.CharField(source="job.state", read_only=True, default=None, help_text="Of its job.")
     progress = serializers.FloatField(source="job.progress", read_only=True, default=None, help_text="0 to 1")
     file = serializers.FileField(write_only=True, help_text="HDF5 or Parquet of battery-data-toolkit, CSV or BDF.")

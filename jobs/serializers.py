@@ -11,8 +11,8 @@ from jobs.models import Job, Worker
 
 class JobSerializer(serializers.ModelSerializer):
     seconds = serializers.FloatField(read_only=True, allow_null=True, help_text="How long it has run, s.")
-    worker: Any = serializers.StringRelatedField(read_only=True)
-    requested_by: Any = serializers.StringRelatedField(read_only=True)
+    worker: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
+    requested_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
     log = serializers.SerializerMethodField(help_text="Lines of its log; only when one job is asked for.")
 
     class Meta:

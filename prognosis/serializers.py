@@ -22,7 +22,7 @@ class SupportFileSerializer(serializers.ModelSerializer):
 class ForecasterSerializer(serializers.ModelSerializer):
     batteries = serializers.ListField(child=serializers.CharField(), source="battery_names", read_only=True)
     files = SupportFileSerializer(many=True, read_only=True)
-    registered_by: Any = serializers.StringRelatedField(read_only=True)
+    registered_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
 
     class Meta:
         model = Forecaster
@@ -64,7 +64,7 @@ class ForecastSerializer(serializers.ModelSerializer):
     battery = serializers.CharField(source="battery.name", read_only=True)
     state = serializers.CharField(source="state_now", read_only=True)
     error = serializers.CharField(source="error_now", read_only=True)
-    requested_by: Any = serializers.StringRelatedField(read_only=True)
+    requested_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
     has_profile = serializers.SerializerMethodField(help_text="Whether the load came as a CSV.")
 
     class Meta:

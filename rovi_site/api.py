@@ -29,6 +29,13 @@ class Pages(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 1000
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """In the words of OpenAPI 3.1: rest_framework says `nullable`, which that has no more."""
+        told: dict[str, Any] = super().get_paginated_response_schema(schema)
+        for link in ("next", "previous"):
+            told["properties"][link] = {"type": ["string", "null"], "format": "uri"}
+        return told
+
 
 def errors_in_one_shape(error: Exception, context: dict[str, Any]) -> Response | None:
     """`{"error": {"code", "message", "hint", "fields"}}` under /api/; elsewhere the shape that seed clients know.

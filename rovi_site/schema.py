@@ -1,4 +1,4 @@
-"""How callers prove who they are, in the words of the OpenAPI schema."""
+"""What all operations share, in the words of the OpenAPI schema: how callers prove who they are, and refusals."""
 
 from __future__ import annotations
 
@@ -25,3 +25,48 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "scheme": "bearer",
             "description": "A token of /api/v1/tokens/, for a device or script.",
         }
+
+
+ERROR = {
+    "type": "object",
+    "description": "A refusal under /api/.",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "description": "For programs."},
+                "message": {"type": "string", "description": "What was refused and why."},
+                "hint": {"type": "string", "description": "What to do; may be empty."},
+                "fields": {"type": "object", "description": "By field of the request, where the fault lies in some."},
+            },
+            "required": ["code", "message", "hint"],
+        }
+    },
+    "required": ["error"],
+}
+DETAIL = {
+    "type": "object",
+    "description": "A refusal at a seed path: a sentence, a list of rejected records, or complaints by field.",
+    "properties": {"detail": {"type": ["string", "array", "object"]}},
+    "required": ["detail"],
+}
+
+
+def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: every operation answers what it refuses in one of two shapes (rovi_site.api)."""
+    result["components"]["schemas"] |= {"Error": ERROR, "Detail": DETAIL}
+    for path, operations in result["paths"].items():
+        shape = {"$ref": f"#/components/schemas/{'Error' if path.startswith('/api/') else 'Detail'}"}
+        refusal = {"description": "Refused, or failed.", "content": {"application/json": {"schema": shape}}}
+        for operation in operations.values():
+            operation["responses"]["default"] = refusal
+    return result
+
+
+def let_any_json_be_null(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Another hook: `oneOf` null and anything is not true of null, which is both; of a JSONField both are meant."""
+    for shape in result["components"]["schemas"].values():
+        for field in shape.get("properties", {}).values():
+            if {} in field.get("oneOf", ()):
+                field["anyOf"] = field.pop("oneOf")
+    return result

@@ -38,7 +38,7 @@ class EstimatorSerializer(serializers.ModelSerializer):
     rows_behind = serializers.SerializerMethodField()
     progress = ProgressSerializer(read_only=True)
     files = SupportFileSerializer(many=True, read_only=True)
-    registered_by: Any = serializers.StringRelatedField(read_only=True)
+    registered_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
 
     class Meta:
         model = Estimator
