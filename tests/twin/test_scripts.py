@@ -119,13 +119,13 @@ def test_bad_and_late_rows_never_reach_a_script(register_script, script):
 def test_a_row_is_seen_with_all_its_columns_and_test_time_as_its_time(register_script, script):
     prints = script("coulomb_counter").replace(
         '"""The current of a row flows until the next; positive is charging."""',
-        "print(inputs.time, inputs['time'], inputs.temperature, inputs.phase, measurements.terminal_voltage, *inputs)",
+        "print(inputs.time, inputs['time'], inputs.temperature, inputs.phase, measurements.terminal_voltage, *sorted(inputs))",
     )
     register_script("cell", prints)
     store_records("cell", [{"test_time": 1.0, "time": 1.7e9, "current": 1.0, "Voltage": 3.5, "phase": "rest"}])
     catch_up()
     printed = current("cell").script_output
-    assert printed == "1.0 1700000000.0 25.0 rest 3.5 test_time time current voltage phase\n"
+    assert printed == "1.0 1700000000.0 25.0 rest 3.5 current phase test_time time voltage\n"
 
 
 def test_a_row_that_fails_stops_the_estimator_at_its_line_and_keeps_what_came_before(register_script):
