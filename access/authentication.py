@@ -16,12 +16,14 @@ from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from knox.auth import TokenAuthentication
 from rest_framework.authentication import BasicAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 
 from access.models import Token
 
 REMEMBERED_SECONDS = 300.0
 REMEMBERED_LOGINS = 1000
+ANOTHER_ORIGIN = "Pages of this origin may not act for you here. An administrator can add it to ROVI_TRUSTED_ORIGINS."
 
 
 class Bearer(TokenAuthentication):
@@ -34,9 +36,19 @@ class Basic(BasicAuthentication):
     A password hash costs a third of a second by design; a program that calls often would spend its time there. So a
     password once found right is remembered for five minutes as a keyed digest, and forgotten when the stored hash
     changes or the account is switched off.
+
+    A browser remembers it too, and sends it with forms of any site's pages; so where a page of another origin asks, it
+    changes nothing. Programs send no Origin.
     """
 
     www_authenticate_realm = "ROVI"
+
+    def authenticate(self, request: Any) -> tuple[Any, None] | None:
+        found: tuple[Any, None] | None = super().authenticate(request)
+        origin = request.headers.get("Origin", "")
+        if found and origin and request.method not in SAFE_METHODS and not is_ours(origin, request.get_host()):
+            raise PermissionDenied(ANOTHER_ORIGIN)
+        return found
 
     def authenticate_credentials(self, userid: str, password: str, request: Any = None) -> tuple[Any, None]:
         user = check_password(userid, password, request)
@@ -96,21 +108,23 @@ class NotAdmitted(Exception):
 def caller_of_socket(scope: dict[str, Any]) -> Caller:
     """Who opens this socket; raises NotAdmitted. Call it off the event loop: it asks the database.
 
-    A browser sends its cookies with a socket opened by any page, so a cookie counts only from our own origin.
+    A browser sends its cookies, and a password that it remembers, with a socket opened by any page. So a cookie counts
+    only from our own origin, and a password from none or our own.
     """
-    headers = {name.lower(): value for name, value in scope["headers"]}
-    authorization = headers.get(b"authorization", b"").decode("latin-1")
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    authorization, origin = headers.get(b"authorization", ""), headers.get(b"origin", "")
+    from_here = is_ours(origin, headers.get(b"host", ""))
     if authorization:
-        return _caller_of_header(authorization)
+        return _caller_of_header(authorization, not origin or from_here)
     user = scope.get("user")
     if user is None or not user.is_authenticated:
         raise NotAdmitted(401, "Credentials are needed: HTTP Basic, a bearer token, or a login in this browser.")
-    if not _origin_is_ours(headers):
-        raise NotAdmitted(403, "This page's origin may not open sockets here; add it to ROVI_TRUSTED_ORIGINS.")
+    if not from_here:
+        raise NotAdmitted(403, ANOTHER_ORIGIN)
     return Caller(user)
 
 
-def _caller_of_header(authorization: str) -> Caller:
+def _caller_of_header(authorization: str, takes_passwords: bool) -> Caller:
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() == "bearer":
         try:
@@ -124,15 +138,13 @@ def _caller_of_header(authorization: str) -> Caller:
         except ValueError:
             raise NotAdmitted(401, "The Basic credentials cannot be read; send base64 of user:password.") from None
         user = check_password(username, password)
+        if user is not None and not takes_passwords:
+            raise NotAdmitted(403, ANOTHER_ORIGIN)
         if user is not None:
             return Caller(user)
     raise NotAdmitted(401, "User name, password or token is wrong.")
 
 
-def _origin_is_ours(headers: dict[bytes, bytes]) -> bool:
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if not origin:
-        return False
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+def is_ours(origin: str, host: str) -> bool:
+    """Whether a page of this origin is one of ours, or of a site that the settings trust."""
+    return bool(origin) and (origin in settings.CSRF_TRUSTED_ORIGINS or urlsplit(origin).netloc == host)

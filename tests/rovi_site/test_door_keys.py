@@ -105,6 +105,22 @@ def test_a_password_that_a_browser_remembers_posts_no_form_by_itself(furnished, 
     assert client.post(f"/jobs/{furnished.job.pk}/retry").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(None, 200), ("http://testserver", 200), ("https://evil.example", 403), ("null", 403)],
+)
+def test_another_sites_page_changes_nothing_with_a_password_that_the_browser_remembers(
+    origin, status, furnished, user_with_role, handler
+):
+    user_with_role("operator")
+    headers = basic("the-operator", "correct horse battery") | ({"origin": origin} if origin else {})
+    client = Client(headers=headers)
+    client.handler = handler
+    answer = client.post(f"/db/upload/{furnished.battery.name}", "[]", content_type="text/plain")
+    assert answer.status_code == status
+    assert client.get("/db/stats").status_code == 200  # it reads: the page of another origin does not see the answer
+
+
 @pytest.mark.parametrize("path", ["/", "/status", "/db/stats", "/api/v1/batteries/", "/api/docs/", "/api/schema/"])
 @pytest.mark.parametrize("why", ["wrong password", "no such account", "account switched off", "no base64"])
 def test_wrong_credentials_are_told_with_401_and_how_to_log_in(path, why, user_with_role, handler):

@@ -92,6 +92,13 @@ def test_a_cookie_that_another_page_sends_along_opens_nothing(path, origin, user
 
 
 @pytest.mark.parametrize("path", LEAST_ROLE)
+def test_a_password_that_a_browser_sends_for_another_page_opens_nothing(path, user_with_role):
+    password = basic(user_with_role("administrator"))
+    answers = [knock(path, authorization=password, origin=origin) for origin in ("http://rovi.example", "https://evil")]
+    assert answers == ["open", 403]
+
+
+@pytest.mark.parametrize("path", LEAST_ROLE)
 def test_an_expired_and_a_revoked_token_open_nothing(path, user_with_role):
     owner = user_with_role("administrator")
     expired = bearer(owner, expires_in=timedelta(seconds=-1))[1]
