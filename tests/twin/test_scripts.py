@@ -119,7 +119,8 @@ def test_bad_and_late_rows_never_reach_a_script(register_script, script):
 def test_a_row_is_seen_with_all_its_columns_and_test_time_as_its_time(register_script, script):
     prints = script("coulomb_counter").replace(
         '"""The current of a row flows until the next; positive is charging."""',
-        "print(inputs.time, inputs['time'], inputs.temperature, inputs.phase, measurements.terminal_voltage, *sorted(inputs))",
+        "print(inputs.time, inputs['time'], inputs.temperature, inputs.phase, measurements.terminal_voltage, "
+        "*sorted(inputs))",
     )
     register_script("cell", prints)
     store_records("cell", [{"test_time": 1.0, "time": 1.7e9, "current": 1.0, "Voltage": 3.5, "phase": "rest"}])
