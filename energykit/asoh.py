@@ -43,7 +43,10 @@ def mapping_from_asoh(document: Mapping[str, Any]) -> dict[str, Any]:
     if any(_values(document, ("h0", "base_values"))):
         complaints["initial_hysteresis_v"] = "This filter follows hysteresis freely; it takes no magnitude from h0."
     if any(_values(document, ("r0", "temperature_dependence_factor"))):
-        complaints["r0_ohm"] = "This filter's resistance does not depend on temperature."
+        complaints["r0_ohm"] = (
+            "This filter's resistance depends on temperature by Arrhenius' law only; take the factor out and set "
+            "r0_activation_energy_j_mol."
+        )
     if any(_values(document, ("ocv", "ocv_ent", "base_values"))):
         complaints["ocv_voltage"] = "This filter's OCV does not depend on temperature."
     if complaints:

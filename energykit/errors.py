@@ -17,3 +17,11 @@ class BadCheckpoint(ValueError):
 
 class BadRows(ValueError):
     """Rows whose columns do not belong together, or not one set of rows for each battery."""
+
+
+class CannotFit(ValueError):
+    """Rows from which no cell model can be made; `hint` is the way out, `field` the wish that would help."""
+
+    def __init__(self, message: str, hint: str, field: str = "") -> None:
+        self.message, self.hint, self.field = message, hint, field
+        super().__init__(f"{message} {hint}")

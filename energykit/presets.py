@@ -7,13 +7,7 @@ own deserves its own table: 10 mV of error on a flat stretch of the curve are se
 from dataclasses import dataclass
 from typing import Any
 
-from energykit.ocv import smoothed
-
 REFERENCE_CAPACITY_AH = 2.5
-
-# Each segment of the tables below is cut into so many along a smooth curve: at a sharp knee the filter's points on both
-# sides disagree, and in thousands of rows at rest there it grows sure of a wrong SOC (seen on simulated cells).
-PARTS_OF_SEGMENT = 5
 
 
 @dataclass(frozen=True)
@@ -30,22 +24,22 @@ class Preset:
     rc_seconds: float
     lowest_voltage: float
     highest_voltage: float
-    sensor_std_v: float
 
     def parameters(self, capacity_ah: float = REFERENCE_CAPACITY_AH) -> dict[str, Any]:
         """Of a cell of this capacity (Ah); everything else of the filter takes its default."""
         share = REFERENCE_CAPACITY_AH / capacity_ah
         rc_ohm = self.rc_ohm * share
-        soc, voltage = smoothed(self.ocv_soc, self.ocv_voltage, PARTS_OF_SEGMENT)
         return {
             "capacity_ah": capacity_ah,
             "r0_ohm": self.r0_ohm * share,
             "rc_pairs": [{"ohm": rc_ohm, "farad": self.rc_seconds / rc_ohm}],
-            "ocv_soc": list(soc),
-            "ocv_voltage": list(voltage),
+            "ocv_soc": list(self.ocv_soc),
+            "ocv_voltage": list(self.ocv_voltage),
+            # At a sharp knee the filter's points on both sides disagree, and in thousands of rows at rest there it
+            # grows sure of a wrong SOC (seen on simulated cells): so the knots are joined by a smooth curve.
+            "ocv_interpolation": "cubic",
             "coulombic_efficiency": 1.0,
             "initial_soc": 0.5,
-            "sensor_variance": self.sensor_std_v**2,
         }
 
 
@@ -63,7 +57,6 @@ PRESETS: dict[str, Preset] = {
             rc_seconds=40.0,
             lowest_voltage=2.7,
             highest_voltage=4.2,
-            sensor_std_v=4e-3,
         ),
         Preset(
             key="nca",
@@ -76,7 +69,6 @@ PRESETS: dict[str, Preset] = {
             rc_seconds=35.0,
             lowest_voltage=2.6,
             highest_voltage=4.2,
-            sensor_std_v=4e-3,
         ),
         Preset(
             key="lfp",
@@ -92,7 +84,6 @@ PRESETS: dict[str, Preset] = {
             rc_seconds=60.0,
             lowest_voltage=2.5,
             highest_voltage=3.6,
-            sensor_std_v=4e-3,
         ),
         Preset(
             key="lco",
@@ -105,7 +96,6 @@ PRESETS: dict[str, Preset] = {
             rc_seconds=45.0,
             lowest_voltage=2.7,
             highest_voltage=4.2,
-            sensor_std_v=4e-3,
         ),
     )
 }

@@ -11,7 +11,6 @@ from energykit.simulation.ageing import RATES, SECONDS_PER_YEAR, Ageing
 from energykit.simulation.circuit import Circuit
 from energykit.simulation.duty import DAY, DUTIES, HOUR
 from energykit.simulation.logger import Logger
-from energykit.simulation.tuning import parameters_for_sparse_rows
 from energykit.ukf.parameters import JointFilterParameters
 
 SWITCH_SECONDS = 1.0
@@ -36,7 +35,7 @@ class SimulatedCell:
         nominal = self.preset.parameters(self.nominal_capacity_ah)
         build = np.random.default_rng([seed, 0])
         self.circuit = Circuit(
-            ocv=OcvTable(tuple(nominal["ocv_soc"]), tuple(nominal["ocv_voltage"])),
+            ocv=OcvTable(tuple(nominal["ocv_soc"]), tuple(nominal["ocv_voltage"]), nominal["ocv_interpolation"]),
             lowest_voltage=self.preset.lowest_voltage,
             highest_voltage=self.preset.highest_voltage,
             new_capacity_ah=nominal["capacity_ah"] * float(build.uniform(0.97, 1.03)),
@@ -98,7 +97,8 @@ class SimulatedCell:
 
     def filter_parameters(self) -> JointFilterParameters:
         """For a filter fed from this cell's first row: the preset that this cell resembles, and a guessed SOC."""
-        return parameters_for_sparse_rows(self.preset, self.nominal_capacity_ah, self._guessed_soc)
+        preset = self.preset.parameters(self.nominal_capacity_ah)
+        return JointFilterParameters.from_mapping(preset | {"initial_soc": self._guessed_soc})
 
     def _begin_day(self, day: int) -> None:
         """Wishes and weather depend on seed and day alone, so a day is the same whichever days were slept through."""

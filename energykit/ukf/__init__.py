@@ -3,7 +3,7 @@
 from energykit.ukf.checkpoint import Counts
 from energykit.ukf.fleet import FleetFilter, run_filter
 from energykit.ukf.parameters import FieldDescription, JointFilterParameters, field_descriptions
-from energykit.ukf.rows import FilterResult, FilterRows, Outcome
+from energykit.ukf.rows import FilterResult, FilterRows, FleetResult, FleetRows, Outcome
 
 __all__ = [
     "Counts",
@@ -11,6 +11,8 @@ __all__ = [
     "FilterResult",
     "FilterRows",
     "FleetFilter",
+    "FleetResult",
+    "FleetRows",
     "JointFilterParameters",
     "Outcome",
     "field_descriptions",

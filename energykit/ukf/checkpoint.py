@@ -7,10 +7,11 @@ from typing import Self
 
 from energykit.errors import BadCheckpoint
 from energykit.ukf.covariance import packed_length
+from energykit.ukf.layout import Layout
 
 MAGIC = b"UKFJ"
 VERSION = 1
-HEAD = struct.Struct("<4sHHB3x")  # magic, version, states, whether the first control was seen
+HEAD = struct.Struct("<4sHHBB2x")  # magic, version, states, whether the first control was seen, lack of hysteresis
 COUNTS = struct.Struct("<5Q")
 CONTROL = struct.Struct("<2d")
 
@@ -32,6 +33,7 @@ class FilterState:
 
     mean: list[float]
     covariance: list[float]
+    layout: Layout
     has_control: bool = False
     time: float = 0.0
     current: float = 0.0
@@ -41,7 +43,7 @@ class FilterState:
         counts = self.counts
         return b"".join(
             (
-                HEAD.pack(MAGIC, VERSION, len(self.mean), self.has_control),
+                HEAD.pack(MAGIC, VERSION, len(self.mean), self.has_control, not self.layout.has_hysteresis),
                 COUNTS.pack(counts.stepped, counts.not_finite, counts.backwards, counts.diverged, counts.repaired),
                 CONTROL.pack(self.time, self.current),
                 struct.pack(f"<{len(self.mean)}d", *self.mean),
@@ -50,16 +52,20 @@ class FilterState:
         )
 
     @classmethod
-    def from_bytes(cls, blob: bytes, states: int) -> Self:
-        """Raises BadCheckpoint unless this is a whole and finite checkpoint of a filter with so many states."""
+    def from_bytes(cls, blob: bytes, layout: Layout) -> Self:
+        """Raises BadCheckpoint unless this is a whole and finite checkpoint of a filter with these states."""
+        states = layout.states
         floats = states + packed_length(states)
         if len(blob) < HEAD.size or blob[:4] != MAGIC:
             raise BadCheckpoint("These bytes are no checkpoint of the joint filter.")
-        _, version, found, has_control = HEAD.unpack_from(blob)
+        _, version, found, has_control, lacks_hysteresis = HEAD.unpack_from(blob)
         if version != VERSION:
             raise BadCheckpoint(f"This checkpoint has version {version}; this program reads version {VERSION}.")
         if found != states:
             raise BadCheckpoint(f"This checkpoint is of a filter with {found} states, this battery's has {states}.")
+        if bool(lacks_hysteresis) is layout.has_hysteresis:
+            with_or_without = "without" if lacks_hysteresis else "with"
+            raise BadCheckpoint(f"This checkpoint is of a filter {with_or_without} hysteresis, unlike this battery's.")
         size = HEAD.size + COUNTS.size + CONTROL.size + 8 * floats
         if len(blob) != size:
             raise BadCheckpoint(f"This checkpoint has {len(blob)} bytes instead of {size}: it is damaged.")
@@ -68,4 +74,5 @@ class FilterState:
         values = struct.unpack_from(f"<{floats}d", blob, size - 8 * floats)
         if not all(map(math.isfinite, (time, current, *values))):
             raise BadCheckpoint("This checkpoint holds values that are not finite: it is damaged.")
-        return cls(list(values[:states]), list(values[states:]), bool(has_control), time, current, Counts(*counts))
+        mean, covariance = list(values[:states]), list(values[states:])
+        return cls(mean, covariance, layout, bool(has_control), time, current, Counts(*counts))

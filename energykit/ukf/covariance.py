@@ -15,6 +15,12 @@ Value: TypeAlias = Any  # a float, or a contiguous array of floats with one batt
 # Pivots below this share of their variance are rounding noise (eps is 2e-16, a pivot sums up to 6 products).
 SMALLEST_PIVOT_SHARE = 1e-14
 SMALLEST_PIVOT = 1e-30
+# A factor may come out of a matrix that is not positive definite: rounding moves correlations by up to n(n+1)·eps,
+# 5e-15 (Higham, "Accuracy and Stability of Numerical Algorithms", theorem 10.3). With ones on the diagonal the least
+# eigenvalue is at least the determinant over e, as the others' mean is at most n/(n-1): above this nothing is in doubt.
+SAFE_DETERMINANT = 1e-13
+# So much less on the diagonal, and a factor none the less: then the matrix itself is positive definite for certain.
+SAFETY = 2e-14
 # The first is the least that leaves rounding (eps over it) well below it; the last leaves a diagonal.
 SHRINKAGES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -63,6 +69,26 @@ def pivot_floor(variance: Value) -> Value:
     return variance * SMALLEST_PIVOT_SHARE + SMALLEST_PIVOT
 
 
+def is_safe(packed: Sequence[Value], pivots: Sequence[Value], states: int) -> Value:
+    """Whether the pivots alone say that the matrix is positive definite; otherwise it takes `is_certain` to tell."""
+    determinant, variances = pivots[0], packed[0]
+    for pivot, place in zip(pivots[1:], variance_places(states)[1:], strict=True):
+        determinant, variances = determinant * pivot, variances * packed[place]
+    return determinant > variances * SAFE_DETERMINANT
+
+
+def is_certain(packed: Sequence[Value], states: int, sqrt: Callable[[Value], Value]) -> Value:
+    """Whether the matrix has a factor even after its diagonal has lost as much as rounding could have added."""
+    less = list(packed)
+    for place in variance_places(states):
+        less[place] = less[place] * (1.0 - SAFETY)
+    _, pivots = factor(less, states, sqrt)
+    certain = pivots[0] > 0.0
+    for pivot in pivots[1:]:
+        certain = certain & (pivot > 0.0)
+    return certain
+
+
 def is_positive_definite(packed: Sequence[float], states: int) -> bool:
     """Whether the filter can draw its points from this covariance as it stands."""
     return _sound_factor(packed, states) is not None
@@ -95,9 +121,11 @@ def repair(packed: Sequence[float], states: int) -> tuple[list[float], list[floa
 
 
 def _sound_factor(packed: Sequence[float], states: int) -> list[float] | None:
+    floors = (pivot_floor(packed[place]) for place in variance_places(states))
     try:
         upper, pivots = factor(packed, states, math.sqrt)
+        if not all(pivot > floor for pivot, floor in zip(pivots, floors, strict=True)):
+            return None
+        return upper if is_safe(packed, pivots, states) or is_certain(packed, states, math.sqrt) else None
     except (ValueError, ZeroDivisionError):  # the root of a negative pivot; division by a pivot of zero
         return None
-    floors = (pivot_floor(packed[place]) for place in variance_places(states))
-    return upper if all(pivot > floor for pivot, floor in zip(pivots, floors, strict=True)) else None

@@ -1,8 +1,11 @@
 """Starting doubts and noises for a cell of which only capacity and resistance are known.
 
-Tuned on simulated cells (tests/energykit/simulation): wide enough to find a start that is wrong by 10 % SOC,
-5 % capacity and 20 % resistance, and to follow a cell that loses a few per cent a year with some hundred rows a month.
+Wide enough to find a start that is wrong by 10 % SOC, 5 % capacity and 20 % resistance, and to follow a cell that loses
+a few per cent a year. Noises are a second, so that they mean the same at any logging interval; tuned with
+`python -m benchmarks.coverage` on simulated cells of four chemistries and three duties, logged every 10 s to 10 min.
 """
+
+from energykit.ukf.layout import Layout
 
 INITIAL_SOC_STD = 0.1
 INITIAL_RC_CURRENT_STD_C_RATE = 0.1
@@ -10,31 +13,36 @@ INITIAL_HYSTERESIS_STD_V = 1e-3
 INITIAL_CAPACITY_STD_SHARE = 0.05
 INITIAL_R0_STD_SHARE = 0.2
 
-STEP_SOC_STD = 1e-4
-STEP_RC_CURRENT_STD_C_RATE = 2e-3
-STEP_HYSTERESIS_STD_V = 1e-5
-STEP_CAPACITY_STD_SHARE = 2e-4
-STEP_R0_STD_SHARE = 1e-3
+# What a state may wander in a day, one standard deviation; an RC current forgets within its time constant.
+DAILY_SOC_STD = 7e-4
+DAILY_RC_CURRENT_STD_C_RATE = 5e-2
+DAILY_HYSTERESIS_STD_V = 1e-5
+DAILY_CAPACITY_STD_SHARE = 6e-4
+DAILY_R0_STD_SHARE = 3e-3
+SECONDS_PER_DAY = 86_400.0
+
+SENSOR_STD_V = 2e-3
 
 
-def initial_variances(capacity_ah: float, r0_ohm: float, pairs: int) -> tuple[float, ...]:
+def initial_variances(capacity_ah: float, r0_ohm: float, layout: Layout) -> tuple[float, ...]:
     return (
         INITIAL_SOC_STD**2,
-        *((INITIAL_RC_CURRENT_STD_C_RATE * capacity_ah) ** 2,) * pairs,
-        INITIAL_HYSTERESIS_STD_V**2,
+        *((INITIAL_RC_CURRENT_STD_C_RATE * capacity_ah) ** 2,) * layout.pairs,
+        *(INITIAL_HYSTERESIS_STD_V**2,) * layout.has_hysteresis,
         (INITIAL_CAPACITY_STD_SHARE * capacity_ah) ** 2,
         (INITIAL_R0_STD_SHARE * r0_ohm) ** 2,
     )
 
 
-def step_variances(capacity_ah: float, r0_ohm: float, pairs: int) -> tuple[float, ...]:
-    return (
-        STEP_SOC_STD**2,
-        *((STEP_RC_CURRENT_STD_C_RATE * capacity_ah) ** 2,) * pairs,
-        STEP_HYSTERESIS_STD_V**2,
-        (STEP_CAPACITY_STD_SHARE * capacity_ah) ** 2,
-        (STEP_R0_STD_SHARE * r0_ohm) ** 2,
+def variances_per_second(capacity_ah: float, r0_ohm: float, layout: Layout) -> tuple[float, ...]:
+    daily = (
+        DAILY_SOC_STD,
+        *(DAILY_RC_CURRENT_STD_C_RATE * capacity_ah,) * layout.pairs,
+        *(DAILY_HYSTERESIS_STD_V,) * layout.has_hysteresis,
+        DAILY_CAPACITY_STD_SHARE * capacity_ah,
+        DAILY_R0_STD_SHARE * r0_ohm,
     )
+    return tuple(std * std / SECONDS_PER_DAY for std in daily)
 
 
 def diagonal(variances: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:

@@ -7,11 +7,13 @@ import numpy as np
 from energykit.ukf.checkpoint import Counts, FilterState
 from energykit.ukf.constants import FamilyConstants
 from energykit.ukf.covariance import packed_length, repair
-from energykit.ukf.intake import Intake, LastControls, Places, controls_after, motions_of, take_in
+from energykit.ukf.intake import Intake, LastControls, controls_after, take_in
+from energykit.ukf.motions import motions_of
 from energykit.ukf.parameters import JointFilterParameters
 from energykit.ukf.results import lay_out
-from energykit.ukf.rows import FilterResult, FilterRows, Outcome
+from energykit.ukf.rows import FilterResult, FleetRows, Outcome, Places
 from energykit.ukf.schedule import Schedule
+from energykit.ukf.settling import believe
 from energykit.ukf.stepping import Steps, step_through
 
 TALLIED = {
@@ -34,6 +36,7 @@ class Family:
                 each.initial_covariance[row][column] for row in range(states) for column in range(row, states)
             ]
             self.covariance[:, place] = upper_triangle
+        self.upper = np.array(believe(list(self.mean), list(self.covariance))[0].upper)  # the covariance's factor
         self.controls = LastControls(np.zeros(size), np.zeros(size), np.zeros(size, dtype=bool))
         self.tallies = {name: np.zeros(size, dtype=np.int64) for name in Counts.__dataclass_fields__}
 
@@ -47,33 +50,37 @@ class Family:
             has_control=bool(self.controls.exist[place]),
             time=float(self.controls.time[place]),
             current=float(self.controls.current[place]),
+            layout=self.constants.layout,
             counts=self.counts(place),
         ).to_bytes()
 
     def restore(self, place: int, checkpoint: bytes) -> None:
-        state = FilterState.from_bytes(checkpoint, self.constants.states)
+        state = FilterState.from_bytes(checkpoint, self.constants.layout)
         self.mean[:, place] = state.mean
-        self.covariance[:, place], _, _ = repair(state.covariance, self.constants.states)
+        self.covariance[:, place], self.upper[:, place], _ = repair(state.covariance, self.constants.states)
         self.controls.exist[place] = state.has_control
         self.controls.time[place], self.controls.current[place] = state.time, state.current
         for name, tally in self.tallies.items():
             tally[place] = getattr(state.counts, name)
 
-    def advance(self, rows: Sequence[FilterRows]) -> list[FilterResult]:
+    def advance(self, rows: FleetRows) -> FilterResult:
+        """What was known after each row, of all batteries end to end."""
         intake = take_in(rows, self.controls)
-        motions = motions_of(intake, self.controls, self.constants.efficiency, self.constants.time_constants)
+        motions = motions_of(intake, self.controls, self.constants)
         stepped = np.flatnonzero(intake.outcome == Outcome.STEPPED)
         schedule = Schedule(intake.battery[stepped])
-        steps = step_through(schedule, motions, self.mean, self.covariance, self.constants)
+        steps = step_through(schedule, motions, self.mean, self.covariance, self.upper, self.constants)
         intake.outcome[stepped[steps.diverged[schedule.slot]]] = Outcome.DIVERGED
-        results = lay_out(intake, stepped, schedule, steps, self.mean, self.covariance)
+        result = lay_out(intake, stepped, schedule, steps, self.mean, self.covariance)
         self._remember(intake, stepped, schedule, steps)
-        return results
+        return result
 
     def _remember(self, intake: Intake, stepped: Places, schedule: Schedule, steps: Steps) -> None:
         last_slots = schedule.offsets[schedule.queues - 1] + np.arange(len(schedule.queues))
-        self.mean[:, schedule.batteries] = steps.mean[:, last_slots]
-        self.covariance[:, schedule.batteries] = steps.covariance[:, last_slots]
+        columns = schedule.family_columns(0, len(schedule.batteries))
+        self.mean[:, columns] = steps.mean.take(last_slots, axis=1)
+        self.covariance[:, columns] = steps.covariance.take(last_slots, axis=1)
+        self.upper[:, columns] = steps.upper
         self.controls = controls_after(intake, self.controls)
         for name, outcome in TALLIED.items():
             self._tally(name, intake.battery[intake.outcome == outcome])

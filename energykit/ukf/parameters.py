@@ -6,22 +6,27 @@ from functools import cached_property
 from typing import Any, Self
 
 from energykit.errors import InvalidParameters
-from energykit.ocv import OcvTable
-from energykit.ukf.checks import complaints_about, read_fields
-from energykit.ukf.defaults import diagonal, initial_variances, step_variances
+from energykit.ocv import INTERPOLATIONS, OcvTable
+from energykit.ukf.checks import complaint_about_absence, complaints_about, read_fields
+from energykit.ukf.defaults import SENSOR_STD_V, diagonal, initial_variances, variances_per_second
+from energykit.ukf.layout import Layout
 
 
-def described(title: str, unit: str, explanation: str, default: Any = MISSING) -> Any:
+def described(
+    title: str, unit: str, explanation: str, default: Any = MISSING, choices: tuple[str | bool, ...] = ()
+) -> Any:
     """A field that a form can label: title, unit ("" where there is none) and a sentence."""
-    return field(default=default, metadata={"title": title, "unit": unit, "explanation": explanation})
+    metadata = {"title": title, "unit": unit, "explanation": explanation, "choices": choices}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
 class JointFilterParameters:
-    """One battery's joint unscented filter over (soc, [i_rc…], hyst, q_t, r0); raises InvalidParameters.
+    """One battery's joint unscented filter over (soc, [i_rc…], [hyst], q_t, r0); raises InvalidParameters.
 
     Capacity and resistance are estimated too, starting at `capacity_ah` and `r0_ohm`. Covariance, noise and RC currents
-    that are left out (empty) are filled in from the cell (see defaults.py), so that `to_mapping` is complete.
+    that are left out (empty) are filled in from the cell (see defaults.py), so that `to_mapping` is complete. Of the
+    two noises one that is given stands alone; noise per second is derived where both are left out.
     """
 
     capacity_ah: float = described("Capacity", "Ah", "Charge between full and empty, as new or as last measured.")
@@ -30,8 +35,22 @@ class JointFilterParameters:
         "OCV table: SOC", "", "Rising knots from 0 (empty) to 1 (full); extended linearly beyond the ends."
     )
     ocv_voltage: tuple[float, ...] = described("OCV table: voltage", "V", "Open-circuit voltage at each SOC knot.")
+    ocv_interpolation: str = described(
+        "OCV between knots",
+        "",
+        "Straight lines, or a smooth curve that rises wherever the knots rise: better for a table of few knots.",
+        "linear",
+        choices=INTERPOLATIONS,
+    )
     rc_pairs: tuple[tuple[float, float], ...] = described(
         "RC pairs", "Ω, F", "None, one or two pairs for the slow part of a voltage step: resistance, capacitance.", ()
+    )
+    has_hysteresis: bool = described(
+        "Hysteresis",
+        "",
+        "Whether to estimate a slowly wandering offset of the voltage; without it there is one state less.",
+        True,
+        choices=(True, False),
     )
     coulombic_efficiency: float = described(
         "Coulombic efficiency", "", "Share of the charge put in that stays in; counts while charging only.", 1.0
@@ -49,28 +68,62 @@ class JointFilterParameters:
         "Doubt about each state at the first row: variances in the order of the states, or a full matrix.",
         (),
     )
+    process_noise_per_second: tuple[float, ...] = described(
+        "Process noise per second",
+        "squares of the states' units, per second",
+        "Variance that each state gains a second, the same at any logging interval; more follows faster and is less "
+        "sure. What an RC current gains it loses again within its time constant.",
+        (),
+    )
     process_noise: tuple[float, ...] = described(
-        "Process noise",
+        "Process noise per row",
         "squares of the states' units, per row",
-        "Variance that each state gains with every row; more follows faster and is less sure.",
+        "Variance that each state gains with every row, beside that per second; 0 where that one is used.",
         (),
     )
     sensor_variance: float = described(
         "Sensor variance",
         "V²",
         "Variance of measured voltage about the model's, the model's own error included.",
-        2.5e-5,
+        SENSOR_STD_V**2,
+    )
+    gate_sigmas: float = described(
+        "Gate",
+        "sigma",
+        "A voltage further than so many standard deviations off counts less, the less the further; 0 for no gate.",
+        0.0,
+    )
+    r0_activation_energy_j_mol: float = described(
+        "Activation energy of the series resistance",
+        "J/mol",
+        "How resistance falls with temperature (Arrhenius), often 15000 to 40000; 0 where it does not.",
+        0.0,
+    )
+    capacity_per_kelvin: float = described(
+        "Capacity per kelvin",
+        "1/K",
+        "Share of the capacity gained with each kelvin, such as 0.005; 0 where it does not depend on temperature.",
+        0.0,
+    )
+    reference_temperature_c: float = described(
+        "Reference temperature",
+        "°C",
+        "At which the estimated capacity and resistance hold; a row without a temperature counts as being at it.",
+        25.0,
     )
 
     def __post_init__(self) -> None:
-        pairs = len(self.rc_pairs)
+        pairs, states = len(self.rc_pairs), self.layout.states
+        cell = self.capacity_ah, self.r0_ohm, self.layout
         if not self.initial_rc_currents_a:
             object.__setattr__(self, "initial_rc_currents_a", (0.0,) * pairs)
         if not self.initial_covariance:
-            variances = initial_variances(self.capacity_ah, self.r0_ohm, pairs)
-            object.__setattr__(self, "initial_covariance", diagonal(variances))
+            object.__setattr__(self, "initial_covariance", diagonal(initial_variances(*cell)))
+        if not self.process_noise_per_second:
+            noise = (0.0,) * states if self.process_noise else variances_per_second(*cell)
+            object.__setattr__(self, "process_noise_per_second", noise)
         if not self.process_noise:
-            object.__setattr__(self, "process_noise", step_variances(self.capacity_ah, self.r0_ohm, pairs))
+            object.__setattr__(self, "process_noise", (0.0,) * states)
         complaints = complaints_about(vars(self))
         if complaints:
             raise InvalidParameters(complaints)
@@ -80,7 +133,7 @@ class JointFilterParameters:
         """From JSON or a form; raises InvalidParameters with every complaint at once, by field."""
         values, complaints = read_fields(mapping)
         needed = [each.name for each in fields(cls) if each.default is MISSING]
-        missing = {name: "This is needed." for name in needed if name not in mapping}
+        missing = {name: complaint_about_absence(name) for name in needed if name not in mapping}
         complaints = missing | complaints_about(values) | complaints
         if complaints:
             raise InvalidParameters(complaints)
@@ -95,23 +148,30 @@ class JointFilterParameters:
     @property
     def state_names(self) -> tuple[str, ...]:
         """In the order of means and covariances, called as Moirae calls them."""
-        pairs = len(self.rc_pairs)
-        rc_names = ("i_rc",) if pairs == 1 else tuple(f"i_rc[{pair}]" for pair in range(pairs))
-        return ("soc", *rc_names, "hyst", "q_t.base_values", "r0.base_values")
+        return self.layout.state_names
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(len(self.rc_pairs), self.has_hysteresis)
 
     @property
     def initial_mean(self) -> tuple[float, ...]:
         return (
             self.initial_soc,
             *self.initial_rc_currents_a,
-            self.initial_hysteresis_v,
+            *((self.initial_hysteresis_v,) if self.has_hysteresis else ()),
             self.capacity_ah,
             self.r0_ohm,
         )
 
     @cached_property
     def ocv(self) -> OcvTable:
-        return OcvTable(soc=self.ocv_soc, voltage=self.ocv_voltage)
+        return OcvTable(soc=self.ocv_soc, voltage=self.ocv_voltage, interpolation=self.ocv_interpolation)
+
+    @property
+    def needs_temperature(self) -> bool:
+        """Whether the temperatures of rows make a difference."""
+        return self.r0_activation_energy_j_mol != 0 or self.capacity_per_kelvin != 0
 
 
 def _as_lists(value: Any) -> Any:
@@ -120,7 +180,7 @@ def _as_lists(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class FieldDescription:
-    """How a form shows one parameter; `default` is None where a value is needed."""
+    """How a form shows one parameter; `default` is None where a value is needed, `choices` empty where any will do."""
 
     name: str
     title: str
@@ -128,6 +188,7 @@ class FieldDescription:
     explanation: str
     is_needed: bool
     default: Any
+    choices: tuple[str | bool, ...]
 
 
 def field_descriptions() -> list[FieldDescription]:
@@ -140,6 +201,7 @@ def field_descriptions() -> list[FieldDescription]:
             explanation=each.metadata["explanation"],
             is_needed=each.default is MISSING,
             default=None if each.default is MISSING else _as_lists(each.default),
+            choices=each.metadata["choices"],
         )
         for each in fields(JointFilterParameters)
     ]

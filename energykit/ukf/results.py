@@ -1,19 +1,17 @@
 """What was computed turn by turn, laid out battery by battery."""
 
-from itertools import pairwise
-
 import numpy as np
 
-from energykit.ukf.intake import Intake, Places
-from energykit.ukf.rows import FilterResult, Floats
+from energykit.ukf.intake import Intake
+from energykit.ukf.rows import FilterResult, Floats, Places
 from energykit.ukf.schedule import Schedule
 from energykit.ukf.stepping import Steps
 
 
 def lay_out(
     intake: Intake, stepped: Places, schedule: Schedule, steps: Steps, mean_before: Floats, covariance_before: Floats
-) -> list[FilterResult]:
-    """A result for each battery; `stepped` are the places of the rows that were scheduled, in the schedule's order."""
+) -> FilterResult:
+    """All rows as they came in; `stepped` are the places of the rows that were scheduled, in the schedule's order."""
     latest = _latest_scheduled(intake, stepped)
     means = _states(steps.mean, schedule, latest, mean_before, intake)
     covariances = _states(steps.covariance, schedule, latest, covariance_before, intake)
@@ -21,18 +19,7 @@ def lay_out(
     predicted[stepped] = np.where(steps.diverged, np.nan, steps.voltage)[schedule.slot]
     variance[stepped] = np.where(steps.diverged, np.nan, steps.variance)[schedule.slot]
     innovation = intake.voltage - predicted
-    spans = [slice(start, end) for start, end in pairwise(intake.starts.tolist())]
-    return [
-        FilterResult(
-            means=means[span],
-            covariances=covariances[span],
-            predicted_voltage=predicted[span],
-            innovation=innovation[span],
-            innovation_variance=variance[span],
-            skipped=intake.outcome[span],
-        )
-        for span in spans
-    ]
+    return FilterResult(means, covariances, predicted, innovation, variance, intake.outcome)
 
 
 def _latest_scheduled(intake: Intake, stepped: Places) -> Places:
@@ -50,6 +37,10 @@ def _latest_scheduled(intake: Intake, stepped: Places) -> Places:
 def _states(after: Floats, schedule: Schedule, latest: Places, before: Floats, intake: Intake) -> Floats:
     """A row of state for each row taken in."""
     known = latest >= 0
+    if known.all():
+        slots = schedule.slot[latest]
+        in_order = len(slots) == after.shape[1] and np.array_equal(slots, np.arange(len(slots)))
+        return after.T if in_order else after.T[slots]
     states = np.empty((len(latest), len(after)))
     states[known] = after.T[schedule.slot[latest[known]]]
     states[~known] = before.T[intake.battery[~known]]

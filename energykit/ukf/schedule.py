@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from energykit.ukf.intake import Places
+from energykit.ukf.rows import Places
 
 
 class Schedule:
@@ -13,6 +13,12 @@ class Schedule:
 
     def __init__(self, battery: Places) -> None:
         """`battery` says of each waiting row whose it is; rows of one battery stand together, in order."""
+        if len(battery) and (battery[1:] != battery[:-1]).all():  # one row each, as in a live fleet: nothing to sort
+            one_each = np.arange(len(battery))
+            self.batteries, self.slot, self.queues = battery, one_each, np.ones_like(battery)
+            self.abreast, self.offsets = np.array([len(battery)]), np.array([0, len(battery)])
+            self._in_order = np.array_equal(battery, one_each)
+            return
         starts = np.concatenate(([0], np.flatnonzero(np.diff(battery)) + 1)) if len(battery) else np.empty(0, np.intp)
         queues = np.diff(np.concatenate((starts, [len(battery)])))
         longest_first = np.argsort(-queues, kind="stable")
@@ -24,4 +30,9 @@ class Schedule:
         column = np.empty(len(queues), dtype=np.intp)
         column[longest_first] = np.arange(len(queues))
         turn = np.arange(len(battery)) - np.repeat(starts, queues)
+        self._in_order = np.array_equal(self.batteries, np.arange(len(self.batteries)))
         self.slot = self.offsets[turn] + np.repeat(column, queues)  # of each waiting row, turn after turn
+
+    def family_columns(self, first: int, end: int) -> slice | Places:
+        """Where the batteries of these columns stand in their family; a slice where it can be, which copies nothing."""
+        return slice(first, end) if self._in_order else self.batteries[first:end]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from energykit.ukf.covariance import Value, factor, pivot_floor, repair, variance_places
+from energykit.ukf.covariance import Value, factor, is_certain, is_safe, pivot_floor, repair, variance_places
 from energykit.ukf.rows import Floats
 
 
@@ -52,6 +52,9 @@ def believe(mean: list[Floats], covariance: list[Floats]) -> tuple[Belief, NDArr
     sound = np.isfinite(total)
     for place, pivot in zip(variance_places(states), pivots, strict=True):
         sound &= pivot > pivot_floor(covariance[place])  # false for NaN too, and every element meets some pivot
+    doubtful = np.flatnonzero(sound & ~is_safe(covariance, pivots, states))
+    if len(doubtful):
+        sound[doubtful] = is_certain([each[doubtful] for each in covariance], states, np.sqrt)
     return Belief(mean, covariance, upper), ~sound
 
 

@@ -24,19 +24,30 @@ class CellConstants:
 
     states: int
     rc_ohm: Sequence[Value]
-    process_noise: Sequence[Value]
-    soc_noise_std: Value
+    process_noise: Sequence[Value]  # variance gained with each row
+    noise_per_second: Sequence[Value | None]  # None where nobody has any
+    noise_at_rest: Sequence[Value]  # variance that an RC current's noise per second comes to in the long run
     sensor_variance: Value
+    inverse_gate: Value  # 0 where there is no gate
     voltages_at: Callable[[Sequence[Value]], Sequence[Value]]
+    sqrt: Callable[[Value], Value]
+    larger: Callable[[Value, Value], Value]
+
+    @property
+    def has_hysteresis(self) -> bool:
+        return self.states > 3 + len(self.rc_ohm)
 
 
 class Row(NamedTuple):
-    """What one row brings: the charge that the cell kept since the previous row (Ah), the factor by which each RC
-    current has decayed, current (A, positive while charging) and measured voltage (V)."""
+    """What one row brings: the charge that the cell kept since the previous row (Ah, as much as it is at the reference
+    temperature), seconds since then, the factor by which each RC current has decayed, current (A, positive while
+    charging), the current that would drop as much over r0 at the reference temperature, and measured voltage (V)."""
 
     charge: Value
+    seconds: Value
     decays: Sequence[Value]
     current: Value
+    current_over_r0: Value
     voltage: Value
 
 
@@ -45,6 +56,8 @@ class Prediction(NamedTuple):
 
     mean: list[Value]
     covariance: list[Value]
+    noise: list[Value]
+    soc_noise_std: Value
     soc_centre: Value
     soc_odd: list[Value]
     soc_even: list[Value]
@@ -62,11 +75,16 @@ class Expectation(NamedTuple):
 def step(
     mean: Sequence[Value], covariance: Sequence[Value], upper: Sequence[Value], row: Row, cell: CellConstants
 ) -> tuple[list[Value], list[Value], Expectation]:
-    """Mean and covariance after the row, and what was expected of it; `upper` is the factor of `covariance`."""
+    """Mean and covariance after the row, and what was expected of it; `upper` is the factor of `covariance`.
+
+    A voltage further off than the gate counts as if the sensor were just so noisy that it stood at the gate.
+    """
     prediction = predict(mean, covariance, upper, row, cell)
     expected = expect_voltage(prediction, upper, row, cell)
     innovation = row.voltage - expected.voltage
-    gains = [each / expected.variance for each in expected.with_state]
+    gates = innovation * cell.inverse_gate
+    variance = cell.larger(expected.variance, gates * gates)
+    gains = [each / variance for each in expected.with_state]
     mean_after = [each + gain * innovation for each, gain in zip(prediction.mean, gains, strict=True)]
     covariance_after, place = prediction.covariance, 0
     for first, gain in enumerate(gains):
@@ -80,7 +98,7 @@ def predict(
     mean: Sequence[Value], covariance: Sequence[Value], upper: Sequence[Value], row: Row, cell: CellConstants
 ) -> Prediction:
     """Move to the row's time: SOC by charge over capacity, RC currents towards the row's current."""
-    states, at = cell.states, packed_index(cell.states)
+    states, at, noise = cell.states, packed_index(cell.states), noise_gained(row, cell)
     points, capacity_place = 2 * states + 1, states - 2
     capacity = mean[capacity_place]
     square = capacity * capacity
@@ -106,28 +124,48 @@ def predict(
         for other in range(states):
             moved[at[pair][other]] = moved[at[pair][other]] * decay
         moved[at[pair][pair]] = moved[at[pair][pair]] * decay
-    for place, noise in enumerate(cell.process_noise):
-        moved[at[place][place]] = moved[at[place][place]] + noise
+    for place, gained in enumerate(noise):
+        moved[at[place][place]] = moved[at[place][place]] + gained
 
     soc_centre = mean[0] + row.charge / capacity
     after = list(mean)
     after[0] = soc_centre + soc_bend
     for pair, decay in enumerate(row.decays, start=1):
         after[pair] = mean[pair] * decay + row.current * (1.0 - decay)
-    return Prediction(after, moved, soc_centre, soc_odd, soc_even, soc_bend)
+    return Prediction(after, moved, noise, cell.sqrt(noise[0]), soc_centre, soc_odd, soc_even, soc_bend)
+
+
+def noise_gained(row: Row, cell: CellConstants) -> list[Value]:
+    """Variance that each state gains until this row: so much a row, and so much a second.
+
+    An RC current forgets: noise of rate q that relaxes with the pair's τ comes to q·τ/2·(1 - e^(-2·dt/τ)), which is
+    q·dt at first (Uhlenbeck and Ornstein, Physical Review 36 (1930) 823).
+    """
+    gained = list(cell.process_noise)
+    for place, rate in enumerate(cell.noise_per_second):
+        if rate is None:
+            continue
+        if 1 <= place <= len(row.decays):
+            decay = row.decays[place - 1]
+            gained[place] = gained[place] + cell.noise_at_rest[place - 1] * (1.0 - decay * decay)
+        else:
+            gained[place] = gained[place] + row.seconds * rate
+    return gained
 
 
 def expect_voltage(prediction: Prediction, upper: Sequence[Value], row: Row, cell: CellConstants) -> Expectation:
     """V = OCV(soc) + current · r0 + Σ i_rc · R + hyst at the same points, and how it varies with the state."""
-    states, at, noise = cell.states, packed_index(cell.states), cell.process_noise
-    points, hysteresis, resistance = 2 * states + 1, states - 3, states - 1
-    volts_per_state = [*enumerate(cell.rc_ohm, start=1), (hysteresis, 1.0), (resistance, row.current)]
+    states, at, noise = cell.states, packed_index(cell.states), prediction.noise
+    points, hysteresis, resistance = 2 * states + 1, 1 + len(cell.rc_ohm), states - 1
+    volts_per_state = [*enumerate(cell.rc_ohm, start=1), (resistance, row.current_over_r0)]
+    if cell.has_hysteresis:
+        volts_per_state.insert(-1, (hysteresis, 1.0))
 
     ocv_centre, ocv_odd, even = _ocv_at_points(prediction, cell)
     odd = []
     for column in range(states):
-        slope = row.current * upper[at[column][resistance]]
-        if column <= hysteresis:
+        slope = row.current_over_r0 * upper[at[column][resistance]]
+        if column <= hysteresis and cell.has_hysteresis:
             slope = slope + upper[at[column][hysteresis]]
         for pair in range(max(column, 1), hysteresis):
             slope = slope + cell.rc_ohm[pair - 1] * row.decays[pair - 1] * upper[at[column][pair]]
@@ -137,7 +175,7 @@ def expect_voltage(prediction: Prediction, upper: Sequence[Value], row: Row, cel
     voltage = ocv_centre + bend
     variance = cell.sensor_variance + bend * bend + _sum([each * each for each in even]) / points
     variance = variance + _sum([each * each for each in odd]) + ocv_odd[-1] * ocv_odd[-1]
-    with_soc = prediction.soc_bend * bend + cell.soc_noise_std * ocv_odd[-1]
+    with_soc = prediction.soc_bend * bend + prediction.soc_noise_std * ocv_odd[-1]
     with_soc = with_soc + _sum([soc * each for soc, each in zip(prediction.soc_even, even, strict=False)]) / points
     with_soc = with_soc + _sum([soc * each for soc, each in zip(prediction.soc_odd, odd, strict=False)])
     with_state = [with_soc]
@@ -159,7 +197,7 @@ def _ocv_at_points(prediction: Prediction, cell: CellConstants) -> tuple[Value, 
     for soc_odd, soc_even in zip(prediction.soc_odd, prediction.soc_even, strict=True):
         middle = prediction.soc_centre + soc_even
         soc += [middle + reach * soc_odd, middle - reach * soc_odd]
-    soc += [soc[0] + reach * cell.soc_noise_std, soc[0] - reach * cell.soc_noise_std]
+    soc += [soc[0] + reach * prediction.soc_noise_std, soc[0] - reach * prediction.soc_noise_std]
     centre, *points = cell.voltages_at(soc)
     odd = [(above - below) / (2.0 * reach) for above, below in zip(points[::2], points[1::2], strict=True)]
     even = [0.5 * (above + below) - centre for above, below in zip(points[::2], points[1::2], strict=True)]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from energykit.ukf.constants import FamilyConstants
 from energykit.ukf.covariance import packed_length
-from energykit.ukf.intake import Motions, Places
-from energykit.ukf.rows import Floats
+from energykit.ukf.motions import Motions
+from energykit.ukf.rows import Floats, Places
 from energykit.ukf.schedule import Schedule
 from energykit.ukf.settling import Belief, believe, settle
 from energykit.ukf.step import Expectation, step
@@ -26,38 +26,48 @@ class Steps:
 
     mean: Floats  # (n, rows)
     covariance: Floats  # (n(n+1)/2, rows)
+    upper: Floats  # (n(n+1)/2, batteries), the factor of each battery's last covariance
     voltage: Floats  # (rows,) V
     variance: Floats  # (rows,) V²
     diverged: NDArray[np.bool_]  # the arithmetic broke: the state before is kept
     repaired: NDArray[np.bool_]
 
     @classmethod
-    def room_for(cls, rows: int, states: int) -> "Steps":
+    def room_for(cls, rows: int, batteries: int, states: int) -> "Steps":
         return cls(
             mean=np.empty((states, rows)),
             covariance=np.empty((packed_length(states), rows)),
+            upper=np.empty((packed_length(states), batteries)),
             voltage=np.empty(rows),
             variance=np.empty(rows),
             diverged=np.zeros(rows, dtype=bool),
             repaired=np.zeros(rows, dtype=bool),
         )
 
+    def keep_factors(self, first: int, belief: Belief, begin: int, end: int) -> None:
+        """Of batteries that have no more rows: columns begin to end of a block that starts with the first."""
+        if begin < end:
+            for place, values in enumerate(belief.upper):
+                self.upper[place, first + begin : first + end] = values[begin:end]
+
 
 def step_through(
-    schedule: Schedule, motions: Motions, mean: Floats, covariance: Floats, constants: FamilyConstants
+    schedule: Schedule, motions: Motions, mean: Floats, covariance: Floats, upper: Floats, constants: FamilyConstants
 ) -> Steps:
-    """All waiting rows of a family, whose `mean` and `covariance` hold a column for each battery, all of them sound."""
-    steps = Steps.room_for(len(schedule.slot), constants.states)
+    """All waiting rows of a family, whose state holds a column for each battery, all of them sound."""
+    steps = Steps.room_for(len(schedule.slot), len(schedule.batteries), constants.states)
     queue = motions.in_order(schedule.slot)
     with np.errstate(all="ignore"):  # what is not finite is found and settled after each step
         for first in range(0, len(schedule.batteries), BLOCK):
             block = schedule.batteries[first : first + BLOCK]
-            belief, _ = believe(list(mean.take(block, axis=1)), list(covariance.take(block, axis=1)))
+            columns = schedule.family_columns(first, first + len(block))
+            belief = Belief(*(list(each[:, columns]) for each in (mean, covariance, upper)))
             belief, turn = _step_abreast(schedule, first, queue, belief, constants, steps)
             if turn < schedule.queues[first]:
                 for column in range(min(schedule.abreast[turn] - first, BLOCK)):
                     slots = schedule.offsets[turn : schedule.queues[first + column]] + first + column
-                    _step_alone(int(block[column]), slots, queue, belief.of_one(column), constants, steps)
+                    left = _step_alone(int(block[column]), slots, queue, belief.of_one(column), constants, steps)
+                    steps.upper[:, first + column] = left.upper
     return steps
 
 
@@ -66,10 +76,13 @@ def _step_abreast(
 ) -> tuple[Belief, int]:
     """Turn after turn while there are more than a few; the belief then, and the turn that comes next."""
     block = schedule.batteries[first : first + BLOCK]
-    width = 0
+    width = len(block)
+    cell = constants.of(block) if width > FEW else None
     for turn in range(schedule.queues[first]):
         abreast = min(int(schedule.abreast[turn]) - first, BLOCK)
-        if abreast <= FEW:
+        if abreast != width:
+            steps.keep_factors(first, belief, abreast, width)
+        if cell is None or abreast <= FEW:
             return belief, turn
         if abreast != width:
             width, belief, cell = abreast, belief.head(abreast), constants.of(block[:abreast])
@@ -88,13 +101,14 @@ def _step_abreast(
             steps.mean[place, slots] = values
         for place, values in enumerate(belief.covariance):
             steps.covariance[place, slots] = values
+    steps.keep_factors(first, belief, 0, width)
     return belief, int(schedule.queues[first])
 
 
 def _step_alone(
     battery: int, slots: Places, queue: Motions, belief: Belief, constants: FamilyConstants, steps: Steps
-) -> None:
-    """The rest of one battery's queue, in the same arithmetic on floats."""
+) -> Belief:
+    """The rest of one battery's queue, in the same arithmetic on floats; what is believed after it."""
     cell = constants.of_one(battery)
     means, covariances, expectations = [], [], []
     for slot, row in zip(slots, queue.rows_of_one(slots), strict=True):
@@ -113,3 +127,4 @@ def _step_alone(
     steps.mean[:, slots] = np.array(means).T
     steps.covariance[:, slots] = np.array(covariances).T
     steps.voltage[slots], steps.variance[slots] = np.array(expectations).T
+    return belief

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energykit.errors import BadRows
-from energykit.ukf import FilterRows, FleetFilter, Outcome, run_filter
+from energykit.ukf import FilterRows, FleetFilter, FleetRows, Outcome, run_filter
 from tests.energykit.cells import cell_with, diagonal, drive
 
-TAKEN = ("time", "current", "voltage")
+TAKEN = ("time", "current", "voltage", "temperature")
 COLUMNS = ("means", "covariances", "predicted_voltage", "innovation", "innovation_variance", "skipped")
 
 
@@ -19,13 +19,31 @@ def bits(result):
     return {name: getattr(result, name).tobytes() for name in COLUMNS}
 
 
+def cut(rows, begin, end):
+    columns = (getattr(rows, each) for each in TAKEN)
+    return FilterRows(*(None if each is None else each[begin:end] for each in columns))
+
+
 def battery(place):
-    """Cells of all three families, each with its own capacity, table and rows."""
-    parameters = cell_with(place % 3, capacity_ah=2.0 + 0.01 * place, initial_soc=0.3 + 0.002 * (place % 100))
+    """Cells of all families, each with its own capacity, table, rows and, some, gate or dependence on temperature."""
+    parameters = cell_with(
+        place % 3,
+        capacity_ah=2.0 + 0.01 * place,
+        initial_soc=0.3 + 0.002 * (place % 100),
+        has_hysteresis=place % 4 != 3,
+        ocv_interpolation="cubic" if place % 5 == 2 else "linear",
+        gate_sigmas=2.0 if place % 7 == 1 else 0.0,
+        r0_activation_energy_j_mol=25_000.0 if place % 6 in (2, 3) else 0.0,
+        capacity_per_kelvin=0.006 if place % 6 in (3, 4) else 0.0,
+    )
     if place % 2:
         soc = tuple(np.linspace(0, 1, 4 + place % 9).tolist())
         parameters = replace(parameters, ocv_soc=soc, ocv_voltage=tuple(3.0 + 1.2 * each**1.5 for each in soc))
-    return parameters, drive(5 + place % 7, seed=place)
+    rows = drive(5 + place % 7, seed=place)
+    if place % 4:
+        celsius = np.random.default_rng(place).choice([-10.0, 25.0, 47.3, np.nan, 1e9], len(rows))
+        rows = FilterRows(rows.time, rows.current, rows.voltage, celsius)
+    return parameters, rows
 
 
 @pytest.mark.parametrize("size", [*range(1, 34), 1000])
@@ -105,7 +123,7 @@ def test_rows_in_any_chunks_with_checkpoints_between_give_the_same_bits(seed, si
         chunk = []
         for place in range(size):
             end = begun[place] + int(chance.integers(0, 7))
-            chunk.append(FilterRows(*(getattr(rows[place], each)[begun[place] : end] for each in TAKEN)))
+            chunk.append(cut(rows[place], begun[place], end))
             begun[place] = end
         for place, result in enumerate(fleet.advance(chunk)):
             for name in COLUMNS:
@@ -146,8 +164,24 @@ def test_a_fleet_without_waiting_rows_stays_as_it_is():
     results = fleet.advance([FilterRows.none()] * 4)
 
     assert [len(each.means) for each in results] == [0, 0, 0, 0]
-    assert [each.means.shape[1] for each in results] == [4, 5, 6, 4]
+    assert [each.means.shape[1] for each in results] == [4, 5, 6, 3]
     assert [fleet.checkpoint(place) for place in range(4)] == before
+
+
+def test_rows_laid_end_to_end_are_the_same_rows():
+    parameters, rows = zip(*(battery(place) for place in range(20)), strict=True)
+
+    in_columns = FleetFilter(parameters).advance(FleetRows.joined(rows))
+
+    one_by_one = FleetFilter(parameters).advance(rows)
+    assert [bits(each) for each in in_columns] == [bits(each) for each in one_by_one]
+    assert [bits(each) for each in in_columns[-3:]] == [bits(each) for each in one_by_one[17:20]]
+
+
+@pytest.mark.parametrize("starts", [[0, 2], [1, 3], [0, 3, 2, 3]])
+def test_columns_and_starts_that_do_not_belong_together_are_refused(starts):
+    with pytest.raises(BadRows, match="Starts must rise from 0"):
+        FleetRows(np.array(starts), np.zeros(3), np.zeros(3), np.zeros(3))
 
 
 def test_each_battery_needs_its_own_rows():
@@ -157,3 +191,5 @@ def test_each_battery_needs_its_own_rows():
         FleetFilter([parameters, parameters]).advance([rows])
     with pytest.raises(BadRows, match="Time has 2 values, current 1"):
         FilterRows(np.zeros(2), np.zeros(1), np.zeros(2))
+    with pytest.raises(BadRows, match="There are 2 rows but 3 temperatures"):
+        FilterRows(np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(3))

@@ -34,6 +34,23 @@ def test_a_restored_filter_is_the_one_that_was_left(pairs):
     assert found.counts(0) == left.counts(0) == Counts(stepped=49)
 
 
+def test_a_checkpoint_without_hysteresis_is_not_one_with_an_rc_pair_less():
+    """Both have four states: only the fifth number of the head tells them apart, 0 in all that were written before."""
+    without, other = FleetFilter([cell_with(1, has_hysteresis=False)]), FleetFilter([cell_with(0)])
+    without.advance([drive(20)])
+    blob = without.checkpoint(0)
+
+    found = FleetFilter([cell_with(1, has_hysteresis=False)])
+    found.restore(0, blob)
+
+    assert found.checkpoint(0) == blob
+    with pytest.raises(BadCheckpoint, match="a filter without hysteresis"):
+        other.restore(0, blob)
+    with pytest.raises(BadCheckpoint, match="a filter with hysteresis"):
+        without.restore(0, other.checkpoint(0))
+    assert without.checkpoint(0) == blob
+
+
 def whole_checkpoint():
     fleet = FleetFilter([cell_with(1)])
     fleet.advance([drive(20)])

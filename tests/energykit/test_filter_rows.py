@@ -123,8 +123,8 @@ def test_a_step_whose_arithmetic_breaks_keeps_the_state_before_it(run):
     assert np.isnan(result.innovation).all()
 
 
-def test_temperature_may_come_along():
+def test_a_temperature_changes_nothing_where_the_cell_does_not_depend_on_it():
     rows = drive(5)
-    warm = FilterRows(rows.time, rows.current, rows.voltage, temperature=np.full(5, NAN))
+    warm = FilterRows(rows.time, rows.current, rows.voltage, temperature=np.array([NAN, 0.0, 60.0, -1e300, 25.0]))
 
     np.testing.assert_array_equal(run_filter(cell_with(0), warm).means, run_filter(cell_with(0), rows).means)

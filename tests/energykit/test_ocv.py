@@ -1,13 +1,15 @@
-"""OCV tables: linear between and beyond their knots, and smooth ones made of coarse ones."""
+"""OCV tables: straight or smooth between their knots, straight beyond them."""
 
 import doctest
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from scipy.interpolate import PchipInterpolator
 
 from energykit import ocv
 from energykit.errors import InvalidParameters
-from energykit.ocv import OcvTable, smoothed
+from energykit.ocv import OcvTable
 
 TABLE = OcvTable(soc=(0.0, 0.2, 0.6, 1.0), voltage=(3.0, 3.4, 3.6, 4.2))
 
@@ -52,25 +54,48 @@ def test_a_table_that_is_no_table_is_refused_by_field(soc, voltage, field):
     assert list(refused.value.fields) == [field]
 
 
-def test_a_smoothed_table_keeps_its_knots_and_rises_wherever_they_rise():
-    soc, voltage = smoothed(TABLE.soc, TABLE.voltage, parts=4)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cubic_table_is_scipys_pchip_between_its_knots_and_straight_beyond(seed):
+    chance = np.random.default_rng(seed)
+    soc = np.cumsum(chance.uniform(0.02, 0.2, 2 + seed))
+    voltage = 3.0 + np.cumsum(chance.choice([0.0, 0.001, 0.1, 0.4, -0.05], len(soc)))
+    voltage[-1] = voltage.max() + 0.1
+    table = OcvTable(tuple(soc), tuple(voltage), "cubic")
+    scipys = PchipInterpolator(soc, voltage)
 
-    assert len(soc) == 13
-    assert soc[::4] == TABLE.soc
-    assert voltage[::4] == TABLE.voltage
-    assert all(right > left for left, right in pairwise(voltage))
+    inside = np.linspace(soc[0], soc[-1], 400)
+    assert [table.voltage_at(each) for each in inside] == pytest.approx(scipys(inside), abs=1e-12)
+    for end, away in ((soc[0], -0.3), (soc[-1], 0.3)):
+        expected = scipys(end) + away * scipys.derivative()(end)
+        assert table.voltage_at(end + away) == pytest.approx(expected, abs=1e-12)
 
 
-def test_smoothing_a_straight_line_gives_points_on_it():
-    soc, voltage = smoothed((0.0, 0.3, 1.0), (3.0, 3.3, 4.0), parts=2)
+def test_a_cubic_table_rises_wherever_its_knots_rise():
+    table = OcvTable((0.0, 0.02, 0.1, 0.5, 0.9, 1.0), (2.5, 3.0, 3.2, 3.29, 3.3, 3.5), "cubic")
 
-    assert soc == (0.0, 0.15, 0.3, 0.65, 1.0)
-    assert voltage == pytest.approx((3.0, 3.15, 3.3, 3.65, 4.0), abs=1e-12)
+    voltages = [table.voltage_at(each / 1000) for each in range(-100, 1101)]
+
+    assert all(right > left for left, right in pairwise(voltages))
 
 
-def test_smoothing_takes_the_slope_of_fritsch_and_butland_at_a_knee():
-    # Secants 1 and 2 over equal widths meet in the harmonic mean 2·1·2/(1+2) = 4/3; by Hermite, with end slopes 1 and
-    # 4/3, the middle of the first segment (width 1) is y = 0.5 + (1 - 4/3)/8 = 0.458333.
-    _, voltage = smoothed((0.0, 1.0, 2.0), (0.0, 1.0, 3.0), parts=2)
+@pytest.mark.parametrize("soc", [0.0, 0.05, 0.2, 0.47, 0.81, 1.0])
+def test_soc_of_a_cubic_tables_voltage_is_its_inverse(soc):
+    table = OcvTable(TABLE.soc, TABLE.voltage, "cubic")
 
-    assert voltage[1] == pytest.approx(0.458333, abs=1e-6)
+    assert table.soc_at(table.voltage_at(soc)) == pytest.approx(soc, abs=1e-12)
+    assert (table.soc_at(9.0), table.soc_at(1.0)) == (1.0, 0.0)
+
+
+def test_the_slope_at_a_knee_is_that_of_fritsch_and_butland():
+    # Secants 1 and 2 over equal widths meet in the harmonic mean 2·1·2/(1+2) = 4/3. The ends' parabola has slopes
+    # (3·1 - 2)/2 = 1/2 and (3·2 - 1)/2 = 5/2. By Hermite the middle of the first segment is 0.5 + (1/2 - 4/3)/8.
+    table = OcvTable((0.0, 1.0, 2.0), (0.0, 1.0, 3.0), "cubic")
+
+    assert [segment.slope for segment in table.segments] == pytest.approx([0.5, 0.5, 4 / 3, 2.5], abs=1e-15)
+    assert table.voltage_at(0.5) == pytest.approx(0.5 + (0.5 - 4 / 3) / 8, abs=1e-15)
+
+
+def test_a_table_joined_in_another_way_is_refused():
+    with pytest.raises(InvalidParameters) as refused:
+        OcvTable(TABLE.soc, TABLE.voltage, "spline")
+    assert refused.value.fields == {"ocv_interpolation": "This must be one of linear, cubic."}

@@ -1,7 +1,10 @@
 """Presets are cells that the filter takes as they are."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from energykit.presets import PRESETS
@@ -34,5 +37,19 @@ def test_a_larger_cell_has_smaller_resistances_and_the_same_time_constant():
 
 def test_the_curve_of_every_preset_rises_with_soc():
     for preset in PRESETS.values():
-        voltage = preset.parameters()["ocv_voltage"]
-        assert all(right > left for left, right in pairwise(voltage)), preset.key
+        curve = JointFilterParameters.from_mapping(preset.parameters()).ocv
+        voltages = [curve.voltage_at(each / 500) for each in range(-50, 551)]
+        assert curve.is_cubic
+        assert all(right > left for left, right in pairwise(voltages)), preset.key
+
+
+def test_the_example_of_the_how_to_runs_and_the_filter_agrees_with_the_cell():
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "choose-an-estimator.md"
+    [example] = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names = {}
+
+    exec(example, names)
+
+    assert names["parameters"].state_names == ("soc", "i_rc", "q_t.base_values", "r0.base_values")
+    assert names["parameters"].gate_sigmas == 4.0
+    assert np.nanmean(names["result"].nis) == pytest.approx(1.0, abs=0.1)
