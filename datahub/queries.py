@@ -85,6 +85,36 @@ def rows_after(battery: Battery, after_id: int, limit: int, columns: Sequence[st
     return _block(battery, names, after=after_id, limit=limit)
 
 
+def rows_in_order(
+    battery: Battery,
+    after: tuple[float, int] | None,
+    limit: int,
+    columns: Sequence[str] | None = None,
+    up_to: int | None = None,
+) -> RowBlock:
+    """Rows in order of (test_time, row id) after that place; of those up to id `up_to`, and with a test_time."""
+    names = column_names(battery) if columns is None else list(columns)
+    return _block(battery, names, tables.select_in_order, after=after, up_to=up_to, limit=limit)
+
+
+@dataclass(frozen=True)
+class RowsUpTo:
+    """Rows up to a place in time: `usable` have current and voltage."""
+
+    usable: int
+    not_finite: int
+    first_row: int | None
+    last_row: int | None
+    first_time: float | None  # s
+
+
+def rows_up_to(battery: Battery, place: tuple[float, int], up_to: int) -> RowsUpTo:
+    """Rows up to `place` in order of (test_time, row_id), and with ids up to `up_to`."""
+    needed = [name for name in battery.columns if name.lower() in ("current", "voltage")]
+    usable, first, last, begun, others = tables.count_up_to(connection, battery.pk, needed, place, up_to)
+    return RowsUpTo(usable, others, first, last, begun)
+
+
 def read_window(
     battery: Battery,
     *,
@@ -159,11 +189,13 @@ def _known(battery: Battery, columns: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
-def _block(battery: Battery, names: list[str], **window: Any) -> RowBlock:
+def _block(
+    battery: Battery, names: list[str], select: Callable[..., list[tuple[Any, ...]]] = tables.select_rows, **window: Any
+) -> RowBlock:
     import numpy as np  # noqa: PLC0415  (a web process boots without it)
 
     there = [name for name in names if name in battery.columns]
-    rows = tables.select_rows(connection, battery.pk, there, **window) if battery.columns else []
+    rows = select(connection, battery.pk, there, **window) if battery.columns else []
     ids, late, received, *values = zip(*rows, strict=True) if rows else [()] * (3 + len(there))
     read = dict(zip(there, values, strict=True))
     return RowBlock(

@@ -216,6 +216,59 @@ def select_rows(
     return rows
 
 
+def select_in_order(
+    connection: BaseDatabaseWrapper,
+    battery_id: int,
+    names: Sequence[str],
+    *,
+    after: tuple[float, int] | None = None,
+    up_to: int | None = None,
+    limit: int,
+) -> list[tuple[Any, ...]]:
+    """As `select_rows`, in order of (test_time, row_id): those after that place, and with no id above `up_to`.
+
+    Rows without test_time have no place in it. The index that keeps rows unique serves this, too.
+    """
+    conditions: list[str] = [f"{TEST_TIME} IS NOT NULL"]
+    values: list[Any] = []
+    if after is not None:
+        conditions.append(f"{TEST_TIME} >= %s AND ({TEST_TIME} > %s OR row_id > %s)")
+        values += [after[0], after[0], after[1]]
+    if up_to is not None:
+        conditions.append("row_id <= %s")
+        values.append(up_to)
+    listed = ", ".join(["row_id", "row_late", "received", *[quoted(name) for name in names]])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {listed} FROM {quoted(rows_table(battery_id))} WHERE {' AND '.join(conditions)} "
+            f"ORDER BY {TEST_TIME}, row_id LIMIT %s",
+            [*values, limit],
+        )
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def count_up_to(
+    connection: BaseDatabaseWrapper, battery_id: int, needed: Sequence[str], place: tuple[float, int], up_to: int
+) -> tuple[int, int | None, int | None, float | None, int]:
+    """Of rows up to a place of (test_time, row_id) and up to id `up_to`, those with a value in each needed column.
+
+    Returns their number, least and greatest row id and least test_time; and the number of the others.
+    """
+    whole = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in needed)
+    of_whole = f"CASE WHEN {whole} THEN %s END"
+    parts = [of_whole % "1", of_whole % "row_id", of_whole % "row_id", of_whole % TEST_TIME]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT({parts[0]}), MIN({parts[1]}), MAX({parts[2]}), MIN({parts[3]}), COUNT(*) "
+            f"FROM {quoted(rows_table(battery_id))} "
+            f"WHERE {TEST_TIME} <= %s AND ({TEST_TIME} < %s OR row_id <= %s) AND row_id <= %s",
+            [place[0], place[0], place[1], up_to],
+        )
+        count, first, last, begun, total = cursor.fetchone()
+    return count, first, last, begun, total - count
+
+
 def count_in_window(
     connection: BaseDatabaseWrapper, battery_id: int, start: float | None, end: float | None
 ) -> tuple[int, float | None, float | None]:

@@ -61,6 +61,14 @@ def whole(params: Mapping[str, str], name: str, least: int, most: int) -> int | 
     return number
 
 
+def flag(params: Mapping[str, str], name: str) -> bool:
+    """True or false among the parameters; false where it is not there."""
+    text = params.get(name, "").lower()
+    if text not in ("", "true", "1", "false", "0"):
+        raise WindowRefused(name, "true or false")
+    return text in ("true", "1")
+
+
 def _seconds(params: Mapping[str, str], name: str) -> float | None:
     text = params.get(name, "")
     if not text:

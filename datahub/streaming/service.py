@@ -77,6 +77,16 @@ class Service:
     def post(self, path: str, document: Any) -> Any:
         return self.ask("POST", path, document)
 
+    def patch(self, path: str, document: Any) -> Any:
+        return self.ask("PATCH", path, document)
+
+    def battery_named(self, name: str) -> dict[str, Any]:
+        """As REST describes it; raises ServiceError."""
+        found: list[dict[str, Any]] = self.get(f"/api/v1/batteries/?name={quote(name, safe='')}")["results"]
+        if not found:
+            raise ServiceError(f"There is no battery {name!r}.")
+        return found[0]
+
     def ask(self, method: str, path: str, document: Any = None) -> Any:
         """The answer's JSON. Blocks; raises Unreachable or RefusedByService."""
         body = None if document is None else json.dumps(document).encode()

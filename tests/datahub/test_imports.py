@@ -7,6 +7,7 @@ from django.utils import timezone
 from access.errors import Refused
 from datahub.imports import running
 from datahub.imports.requesting import request_import
+from datahub.ingest.storing import store_records
 from datahub.models import Battery, DataImport
 from datahub.queries import records
 from jobs.models import Job, State, Worker
@@ -105,6 +106,7 @@ def test_a_cancelled_import_keeps_what_it_stored_and_goes_on_when_retried(monkey
     assert Battery.objects.get().rows == 2
     _, done = run_next()
     assert (done.rows_stored, done.rows_repeated, Battery.objects.get().rows) == (2, 2, 4)
+    assert Battery.objects.get().finished_at is not None  # all of its rows are in the file
 
 
 def test_metadata_that_the_battery_has_is_not_overwritten(shared_data):
@@ -139,3 +141,28 @@ def test_a_viewer_imports_nothing(client_as):
     answer = client_as("viewer").post("/api/v1/imports/", {"file": csv("test_time\n0\n")}, format="multipart")
     assert answer.status_code == 403
     assert not DataImport.objects.exists()
+
+
+def test_a_battery_that_a_file_made_is_finished_and_silence_is_no_alarm():
+    request_import(csv("test_time,voltage\n0,3.5\n1,3.4\n"))
+    run_next()
+    assert Battery.objects.get().finished_at is not None
+
+
+def test_a_file_added_to_a_battery_that_sends_does_not_end_its_test():
+    store_records("x", [{"test_time": 5.0, "voltage": 3.5}])
+    request_import(csv("test_time,voltage\n0,3.5\n1,3.4\n"), battery=Battery.objects.get())
+    run_next()
+    assert Battery.objects.get().finished_at is None
+
+
+def test_a_battery_that_begins_to_send_during_its_import_is_not_finished(monkeypatch):
+    def store_and_send(name, columns, **options):
+        store_records(name, [{"test_time": 5.0, "voltage": 3.5}])
+        return store_columns(name, columns, **options)
+
+    store_columns = running.store_columns
+    monkeypatch.setattr(running, "store_columns", store_and_send)
+    request_import(csv("test_time,voltage\n0,3.5\n1,3.4\n"), battery=Battery.objects.create(name="x"))
+    run_next()
+    assert (Battery.objects.get().rows, Battery.objects.get().finished_at) == (3, None)

@@ -93,9 +93,11 @@ def test_sent_again_nothing_is_stored_twice_and_resumed_nearly_nothing_is_sent(s
 def test_max_rows_are_the_first_of_the_file_and_resume_goes_on_behind_them(server, cell):
     first = run(server, cell, "--name", "part", "--as-fast-as-possible", "--max-rows", 1001)
     assert summary(first) == (1001, 1001, 0, 0, 0)
-    rest = run(server, cell, "--name", "part", "--as-fast-as-possible", "--resume")
+    assert not records_of(server, "part")[0]["finished"]
+    rest = run(server, cell, "--name", "part", "--as-fast-as-possible", "--resume", "--finish")
     assert summary(rest) == (ROWS - 1000, ROWS - 1001, 1, 0, 1000)
     assert server.rows("part") == ROWS
+    assert records_of(server, "part")[0]["finished"]
 
 
 def test_at_pace_each_row_goes_in_its_time(server, cell):

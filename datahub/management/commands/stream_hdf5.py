@@ -38,6 +38,7 @@ class Command(BaseCommand):
         pace.add_argument("--as-fast-as-possible", action="store_true", help="No pauses, many rows a frame.")
         parser.add_argument("--max-rows", type=int, metavar="N", help="Only the first N rows of the file.")
         parser.add_argument("--resume", action="store_true", help="Go on where the server stands.")
+        parser.add_argument("--finish", action="store_true", help="The test ends with the file: no alarm after it.")
         parser.add_argument("--token", default="", help="A bearer token, such as a device's.")
         parser.add_argument("--user", default="")
         parser.add_argument("--password", default="")
@@ -150,6 +151,14 @@ class Run:
             status = await asyncio.to_thread(self.service.get, "/online/status")
             self.say(health_line(status.get(self.name)))
 
+    async def _finish(self) -> None:
+        try:
+            battery = await asyncio.to_thread(self.service.battery_named, self.name)
+            await asyncio.to_thread(self.service.patch, f"/api/v1/batteries/{battery['id']}/", {"finished": True})
+            self.say(f"{self.name!r} is marked as finished.")
+        except ServiceError as failed:
+            self.say(f"{self.name!r} could not be marked as finished: {failed}")
+
     async def _sum_up(self, before: Hello, seconds: float, interrupted: bool) -> int:
         from datahub.streaming.client import position_of
 
@@ -166,6 +175,8 @@ class Run:
             await self._say_health()
         for row, rejection in sorted(stream.rejected.items())[:SHOWN_REFUSALS]:
             self.say(f"  row {self.passed + row:,} refused: {rejection['message']}")
+        if self.options["finish"] and not interrupted:
+            await self._finish()
         if interrupted:
             self.say(
                 f"Interrupted with {stream.sent - stream.handled:,} rows unacknowledged; --resume goes on from there."
