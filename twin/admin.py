@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -16,14 +16,21 @@ from django.utils.safestring import SafeString
 from access.errors import Refused
 from access.roles import Role, role_of
 from jobs.queries import jobs_of
+from twin import measured_admin as measured_admin  # registers what was measured
+from twin.admin_filters import ByConsistency
+from twin.admin_views import results_page
+from twin.fitting import admin as fitting_admin  # noqa: F401  (registers parameter sets)
 from twin.forms import EstimatorForm, beginning_from
-from twin.models import Estimator, SupportFile
+from twin.models import Estimator, SupportFile, VersionChange
 from twin.queries import DEVIATIONS_OF_BAND, health_of, newest_covariance, newest_mean
-from twin.registration import choose_estimator, register_estimator, retry_estimator
+from twin.registration import register_estimator, retry_estimator
+from twin.results import delete_results
 from twin.scripts import numbered_lines
 from twin.states import condition_of, rows_behind
+from twin.versions import follow, promote, roll_back, stop_following
 
 JOBS_SHOWN = 5
+UNREAD = tuple(f"{track}__{name}" for track in ("progress", "recomputation") for name in ("checkpoint", "evidence"))
 
 
 class SupportFiles(admin.TabularInline):
@@ -44,14 +51,26 @@ class EstimatorAdmin(admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
     form = EstimatorForm
-    list_display = ("battery", "version", "kind", "shown_state", "lag", "soh", "is_current", "last_error", "registered")
+    list_display = (
+        "battery",
+        "version",
+        "kind",
+        "shown_state",
+        "lag",
+        "soh",
+        "is_current",
+        "followed",
+        "last_error",
+        "registered",
+    )
     list_display_links = ("battery", "version")
-    list_filter = ("state", "kind", "is_current")
+    list_filter = ("state", ByConsistency, "kind", "is_current", "followed")
     search_fields = ("battery__name", "last_error", "files__name")
     show_full_result_count = False
-    actions = ("retry", "make_current")
+    actions = ("retry", "promote", "roll_back", "follow", "stop_following", "delete_results")
     fields_when_known = (
-        "sentence", "shown_traceback", "numbered_script", "estimates", "cursor", "lag", "skipped", "script_output",
+        "sentence", "consistency", "shown_traceback", "numbered_script", "estimates", "cursor", "lag", "skipped",
+        "script_output",
         "parameters", "required_time", "entry", "library_versions", "script_sha256", "registered_by", "registered",
         "last_jobs", "links",
     )  # fmt: skip
@@ -60,19 +79,19 @@ class EstimatorAdmin(admin.ModelAdmin):
         return obj is None and super().has_change_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Estimator]:
-        found = super().get_queryset(request).select_related("battery", "progress", "registered_by")
-        return found.defer("progress__checkpoint")
+        found = super().get_queryset(request).select_related("battery", "progress", "recomputation", "registered_by")
+        return found.defer(*UNREAD)
 
     def get_fieldsets(self, request: HttpRequest, obj: Estimator | None = None) -> Any:
         if obj is not None:
             return [(None, {"fields": self.fields_when_known})]
         return [
-            (None, {"fields": ("battery_name", "kind")}),
+            (None, {"fields": ("battery_name", "kind", "promote_when_caught_up")}),
             (
                 "Built-in filter",
                 {
-                    "fields": ("preset", "parameters", *EstimatorForm.parameter_fields()),
-                    "description": "A preset and the cell's capacity are enough to begin with.",
+                    "fields": ("parameter_set", "preset", "parameters", *EstimatorForm.parameter_fields()),
+                    "description": "A fitted parameter set, or a preset and the cell's capacity, are enough.",
                 },
             ),
             ("Script", {"fields": ("definition", "script_file", "files", "keep_files_of", "required_time")}),
@@ -94,7 +113,8 @@ class EstimatorAdmin(admin.ModelAdmin):
         before = known.filter(pk=int(number)).first() if number.isdigit() else None
         if before is not None:
             return beginning_from(before)
-        return {"battery_name": request.GET.get("battery", ""), **super().get_changeform_initial_data(request)}
+        given = super().get_changeform_initial_data(request)  # `parameter_set` of an address among them
+        return {"battery_name": request.GET.get("battery", ""), **given}
 
     def save_model(self, request: HttpRequest, obj: Estimator, form: ModelForm, change: bool) -> None:
         assert isinstance(form, EstimatorForm)
@@ -113,6 +133,10 @@ class EstimatorAdmin(admin.ModelAdmin):
     def sentence(self, estimator: Estimator) -> str:
         condition = condition_of(estimator)
         return f"{condition.shape} {condition.state.capitalize()}: {condition.sentence}"
+
+    @admin.display(description="consistency")
+    def consistency(self, estimator: Estimator) -> str:
+        return estimator.progress.consistency
 
     @admin.display(description="rows behind")
     def lag(self, estimator: Estimator) -> str:
@@ -195,9 +219,31 @@ class EstimatorAdmin(admin.ModelAdmin):
     def retry(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
         self._do_each(request, estimators, "retried", lambda each: retry_estimator(each, request.user))
 
-    @admin.action(description="Make current", permissions=["add"])
-    def make_current(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
-        self._do_each(request, estimators, "made current", choose_estimator)
+    @admin.action(description="Promote: make it the current version", permissions=["add"])
+    def promote(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
+        self._do_each(request, estimators, "promoted", lambda each: promote(each, request.user))
+
+    @admin.action(description="Roll back to the version before", permissions=["add"])
+    def roll_back(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
+        self._do_each(request, estimators, "rolled back", lambda each: roll_back(each, request.user))
+
+    @admin.action(description="Follow: step it beside the current version", permissions=["add"])
+    def follow(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
+        self._do_each(request, estimators, "followed", follow)
+
+    @admin.action(description="Stop following", permissions=["add"])
+    def stop_following(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
+        self._do_each(request, estimators, "no longer followed", stop_following)
+
+    @admin.action(description="Delete results, keep the version", permissions=["delete"])
+    def delete_results(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> HttpResponse | None:
+        """Tells first what would go, and asks."""
+        if request.POST.get("sure") != "yes":
+            return results_page(request, self, estimators)
+        also_current = request.POST.get("even_if_current") == "yes"
+        word = "emptied of results"
+        self._do_each(request, estimators, word, lambda each: delete_results(each, even_if_current=also_current))
+        return None
 
     def _do_each(
         self, request: HttpRequest, estimators: QuerySet[Estimator], word: str, verb: Callable[[Estimator], Any]
@@ -214,6 +260,27 @@ class EstimatorAdmin(admin.ModelAdmin):
                 skipped.append(refused.message)
         tail = f", {len(skipped)} skipped: {skipped[0]}" if skipped else "."
         self.message_user(request, f"{done} {word}{tail}", messages.WARNING if skipped else messages.SUCCESS)
+
+
+@admin.register(VersionChange)
+class VersionChangeAdmin(admin.ModelAdmin):
+    """Which version took the place of which: written down by the verbs, never by hand."""
+
+    list_display = ("battery", "before_version", "after_version", "reason", "by", "at")
+    list_display_links = ("battery",)
+    list_select_related = ("battery", "by")
+    search_fields = ("battery__name", "reason")
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: VersionChange | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: VersionChange | None = None) -> bool:
+        return False
 
 
 def _address(route: str, argument: Any) -> str:

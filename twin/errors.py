@@ -37,6 +37,22 @@ class NoSuchPreset(Refused):
         super().__init__(message, fields={"preset": [message]})
 
 
+class NoSuchParameterSet(Refused):
+    code = "no_such_parameter_set"
+    status = 422
+
+    def __init__(self, number: object) -> None:
+        message = f"There is no parameter set {number}."
+        super().__init__(message, hint="GET /api/v1/parameter-sets/ lists them.", fields={"parameter_set": [message]})
+
+
+class FitRefused(Refused):
+    """A fit that cannot be made; the message says why, the hint what would help."""
+
+    code = "fit_refused"
+    status = 422
+
+
 class NoSuchKind(Refused):
     code = "no_such_kind"
     status = 422
@@ -58,10 +74,47 @@ class CannotBeCurrent(Refused):
     code = "cannot_be_current"
     status = 409
 
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"Estimator {name} {why}, so its estimates cannot be the battery's.",
+            hint="Retry it, or register a corrected version.",
+        )
+
+
+class NothingToRollBackTo(Refused):
+    code = "nothing_to_roll_back_to"
+    status = 409
+
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"Estimator {name} has never been loaded, so its estimates cannot be the battery's.",
-            hint="Retry it, or register a corrected version.",
+            f"Estimator {name} is not the current version, or took the place of none that is still there.",
+            hint="Promote the version that you want.",
+        )
+
+
+class IsCurrent(Refused):
+    """The results of the current version go only where that is said in so many words."""
+
+    code = "is_current"
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        message = f"Estimator {name} is the current version: the battery would be without health."
+        super().__init__(
+            message,
+            hint="Promote another version first, or say even_if_current.",
+            fields={"even_if_current": [message]},
+        )
+
+
+class NoSuchEstimate(Refused):
+    code = "no_such_estimate"
+    status = 404
+
+    def __init__(self, name: str, row_id: int) -> None:
+        super().__init__(
+            f"Estimator {name} has no estimate of row {row_id}.",
+            hint="Rows that gave none are counted in `progress.rows_skipped`; old estimates may have been thinned.",
         )
 
 

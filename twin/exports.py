@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from datahub.windows import Window
 from twin.models import Estimator
-from twin.queries import EstimateBlock, estimates
+from twin.queries import EstimateBlock, estimates, series_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,7 @@ def columns_of_block(block: EstimateBlock) -> dict[str, np.ndarray]:
         "predicted_voltage": block.predicted_voltage,
         "innovation": block.innovation,
         "innovation_variance": block.innovation_variance,
+        "computed": block.computed,
     }
     return columns
 
@@ -76,14 +77,27 @@ def as_parquet(estimator: Estimator, window: Window) -> Iterator[bytes]:
 
 
 def _blocks(estimator: Estimator, window: Window) -> Iterator[EstimateBlock]:
-    """All estimates of a window, block by block and at least one, so that a download of any size fits in memory."""
-    left, first, after = window.limit, True, window.after
+    """All estimates of a window, block by block and at least one, so that a download of any size fits in memory.
+
+    Raises SeriesReplaced, which breaks the download off, where late rows had them replaced after the first block.
+    """
+    left, first, series = window.limit, True, series_of(estimator)
+    place: dict[str, Any] = {"after_row": window.after}
     while left is None or left > 0:
         most = ROWS_AT_ONCE if left is None else min(ROWS_AT_ONCE, left)
-        block = estimates(estimator, start=window.start, end=window.end, after_row=after, limit=most)
+        block = estimates(estimator, start=window.start, end=window.end, **place, limit=most)
+        if series_of(estimator) != series:
+            if not first:
+                raise SeriesReplaced
+            series = series_of(estimator)
+            continue
         if len(block) or first:
             yield block
         if len(block) < most:
             return
-        first, after = False, int(block.row_ids[-1])
+        first, place = False, {"after": block.end}
         left = None if left is None else left - len(block)
+
+
+class SeriesReplaced(Exception):
+    """A file would hold estimates of two series: it is broken off, and asked for once more it is whole."""

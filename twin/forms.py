@@ -9,7 +9,7 @@ from django import forms
 
 from access.errors import Refused
 from datahub.models import Battery
-from twin.models import Estimator
+from twin.models import Estimator, ParameterSet
 from twin.registration import checked_parameters
 from twin.states import Kind
 from twin.validators import check_required_time, check_script, check_support_files
@@ -65,6 +65,18 @@ class EstimatorForm(forms.ModelForm):
         required=False, min_value=0, label="Required time, s", help_text="How much data there must be before it starts."
     )
 
+    promote_when_caught_up = forms.BooleanField(
+        required=False, initial=True, label="Promote when it has caught up",
+        help_text="Where another version works already, that one stays current while this one replays the stored rows. "
+        "Unchecked, this one is then promoted by hand.",
+    )  # fmt: skip
+
+    parameter_set = forms.ModelChoiceField(
+        ParameterSet.objects.none(),
+        required=False,
+        empty_label="none",
+        help_text="A cell model fitted to data; complete, so no preset is needed. What is given below counts more.",
+    )
     preset = forms.ChoiceField(required=False, help_text="A typical cell; what is given below counts more.")
     parameters = JsonText(
         required=False, label="Parameters as JSON", widget=forms.Textarea(attrs={"rows": 6, "cols": 100}),
@@ -85,12 +97,13 @@ class EstimatorForm(forms.ModelForm):
         given: Any = self.fields
         given["preset"].choices = [("", "none"), *((key, each.title) for key, each in PRESETS.items())]
         given["keep_files_of"].queryset = Estimator.objects.all()
+        given["parameter_set"].queryset = ParameterSet.objects.only("title")
         for described in field_descriptions():
             self.fields[PARAMETER + described.name] = JsonText(
                 required=False,
                 label=f"{described.title}, {described.unit}" if described.unit else described.title,
                 help_text=described.explanation + _default_in_words(described.default),
-                widget=forms.TextInput(attrs={"size": 100}),
+                widget=_widget_of(described.choices),
             )
 
     @classmethod
@@ -109,7 +122,12 @@ class EstimatorForm(forms.ModelForm):
         if self.errors:
             return given
         kind = given["kind"]
-        self.wishes = {"kind": kind, **(self._script() if kind == Kind.SCRIPT else self._built_in())}
+        by_itself = bool(given.get("promote_when_caught_up"))
+        self.wishes = {
+            "kind": kind,
+            "promote_when_caught_up": by_itself,
+            **(self._script() if kind == Kind.SCRIPT else self._built_in()),
+        }
         return given
 
     def _post_clean(self) -> None:
@@ -142,11 +160,11 @@ class EstimatorForm(forms.ModelForm):
         single = {
             name.removeprefix(PARAMETER): value
             for name, value in given.items()
-            if name.startswith(PARAMETER) and value is not None
+            if name.startswith(PARAMETER) and name != "parameter_set" and value is not None
         }
         parameters = {**whole, **single}
         try:
-            checked_parameters(parameters, given.get("preset", ""))
+            checked_parameters(parameters, given.get("preset", ""), given.get("parameter_set"))
         except Refused as refused:
             complaints = refused.fields.get("parameters")
             for name, complaint in complaints.items() if isinstance(complaints, dict) else []:
@@ -154,7 +172,11 @@ class EstimatorForm(forms.ModelForm):
                 self.add_error(beside, complaint)
             if not self.errors:
                 self.add_error("preset", refused.message)
-        return {"parameters": parameters, "preset": given.get("preset", "")}
+        return {
+            "parameters": parameters,
+            "preset": given.get("preset", ""),
+            "parameter_set": given.get("parameter_set"),
+        }
 
 
 def beginning_from(before: Estimator) -> dict[str, Any]:
@@ -169,5 +191,20 @@ def beginning_from(before: Estimator) -> dict[str, Any]:
     }
 
 
+def _widget_of(choices: tuple[str | bool, ...]) -> forms.Widget:
+    """A list to choose from, whose values are JSON as all others are, or a line to write in."""
+    if not choices:
+        return forms.TextInput(attrs={"size": 100})
+    return forms.Select(choices=[("", "---------"), *((json.dumps(each), _in_words(each)) for each in choices)])
+
+
 def _default_in_words(default: Any) -> str:
-    return "" if default is None else f" When empty: {json.dumps(default) if default else 'derived from the cell'}."
+    if default is None:
+        return ""
+    return f" When empty: the preset's, or else {'derived from the cell' if default == [] else _in_words(default)}."
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value)

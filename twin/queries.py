@@ -13,7 +13,7 @@ from django.db.models.fields.json import KeyTextTransform
 
 from datahub.models import Battery
 from twin import tables
-from twin.models import Estimator
+from twin.models import Estimator, EstimatorProgress
 from twin.states import Condition, condition_of, rows_behind
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DEVIATIONS_OF_BAND = 1.96  # a band of 95 % under a normal distribution
 
 @dataclass(frozen=True)
 class EstimateBlock:
-    """Estimates in order of time. `covariances` are upper triangles, row by row; what is not known is NaN."""
+    """Estimates in order of (test_time, row id); unknown is NaN. `covariances` are upper triangles, row by row."""
 
     state_names: list[str]
     row_ids: np.ndarray  # (k,)
@@ -36,9 +36,15 @@ class EstimateBlock:
     predicted_voltage: np.ndarray  # (k,) V
     innovation: np.ndarray  # (k,) V, measured less predicted
     innovation_variance: np.ndarray  # (k,) V²
+    computed: np.ndarray  # (k,) Unix time, s
 
     def __len__(self) -> int:
         return len(self.row_ids)
+
+    @property
+    def end(self) -> tuple[float, int] | None:
+        """The place after which the next ones come."""
+        return (float(self.test_time[-1]), int(self.row_ids[-1])) if len(self) else None
 
     @property
     def columns(self) -> list[str]:
@@ -97,7 +103,10 @@ def current_estimator(battery: Battery) -> Estimator | None:
 
 def with_all_it_takes() -> QuerySet[Estimator]:
     """Estimators from which a condition can be told without another query."""
-    return Estimator.objects.select_related("battery", "progress").defer("battery__metadata", "progress__checkpoint")
+    unread = ("checkpoint", "evidence")
+    return Estimator.objects.select_related("battery", "progress", "recomputation").defer(
+        "battery__metadata", *(f"{track}__{name}" for track in ("progress", "recomputation") for name in unread)
+    )
 
 
 def batteries_with_estimator() -> set[int]:
@@ -128,6 +137,8 @@ def _status_of(estimator: Estimator) -> dict[str, Any]:
         status |= {"latest_time": progress.latest_time, "mean": mean, "covariance": covariance}
     return status | {
         "state": condition_of(estimator).state,
+        "is_inconsistent": progress.is_inconsistent,
+        "consistency": progress.consistency,
         "rows_behind": rows_behind(estimator),
         "last_error": estimator.last_error,
         "version": estimator.version,
@@ -171,20 +182,33 @@ def estimates(
     start: float | None = None,
     end: float | None = None,
     after_row: int = 0,
+    after: tuple[float, int] | None = None,
     limit: int = MOST_ESTIMATES_AT_ONCE,
     points: int | None = None,
 ) -> EstimateBlock:
-    """Estimates with `start <= test_time < end`, of rows after `after_row`; with `points`, about so many of them.
+    """Estimates with `start <= test_time < end`; with `points`, about so many of them.
 
-    Those are chosen so that the shape of every state is kept (MinMaxLTTB); `after_row` and `limit` then do not count.
+    Only those that come after the estimate of row `after_row`, or after the place `after` of (test_time, row id). With
+    `points` they are chosen so that the shape of every state is kept (MinMaxLTTB); `limit` and the place then do not
+    count. All of them are of one series: where late rows have it replaced meanwhile, they are read once more.
     """
     names = estimator.progress.state_names
     if not names:
         return _block([], [])
-    if points is None:
-        found = tables.select(connection, estimator.pk, names, start=start, end=end, after_row=after_row, limit=limit)
-        return _block(names, found)
-    return _block(names, _thinned(estimator.pk, names, start, end, points))
+    while True:
+        series = series_of(estimator)
+        if points is None:
+            place = after or (tables.place_of(connection, estimator.pk, after_row) if after_row else None)
+            found = tables.select(connection, estimator.pk, names, start=start, end=end, after=place, limit=limit)
+        else:
+            found = _thinned(estimator.pk, names, start, end, points)
+        if series_of(estimator) == series:
+            return _block(names, found)
+
+
+def series_of(estimator: Estimator) -> int | None:
+    """Counts how often its estimates were replaced; None for one that was deleted."""
+    return EstimatorProgress.objects.filter(pk=estimator.pk).values_list("series", flat=True).first()
 
 
 def _thinned(
@@ -195,9 +219,11 @@ def _thinned(
 
     rows = tables.count(connection, estimator_id, start, end)
     if rows <= points:
-        return tables.select(connection, estimator_id, names, start=start, end=end, after_row=0, limit=points)
+        return tables.select(connection, estimator_id, names, start=start, end=end, after=None, limit=points)
     every = max(1, math.ceil(rows / ROWS_OF_A_CHART))
     found = tables.select_evenly(connection, estimator_id, names, start=start, end=end, every=every)
+    if not found:
+        return []
     table = np.array(found, dtype=np.float64)
     times = np.ascontiguousarray(table[:, 1])
     each = max(3, points // len(names))
@@ -214,7 +240,7 @@ def _block(names: list[str], rows: Sequence[Sequence[Any]]) -> EstimateBlock:
     import numpy as np  # noqa: PLC0415  (a web process boots without it)
 
     states = len(names)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (6 + states)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * (7 + states)
     covariance = columns[2 + states]
     packed = np.frombuffer(b"".join(bytes(each) for each in covariance), dtype="<f8")
     return EstimateBlock(
@@ -236,7 +262,9 @@ def fleet_health(battery_ids: Collection[int] | None = None) -> dict[int, Health
     )
     if battery_ids is not None:
         found = found.filter(battery__in=battery_ids)
-    return {estimator.battery_id: health_of(estimator, _number(estimator.nominal)) for estimator in found.order_by()}
+    return {
+        estimator.battery_id: health_of(estimator, positive_number(estimator.nominal)) for estimator in found.order_by()
+    }
 
 
 def health_of(estimator: Estimator, nominal_capacity: float | None = None) -> Health:
@@ -285,7 +313,7 @@ def _floats(stored: bytes | memoryview | None) -> list[float] | None:
     return None if stored is None else list(memoryview(bytes(stored)).cast("d"))
 
 
-def _number(text: Any) -> float | None:
+def positive_number(text: Any) -> float | None:
     """Metadata are people's: a nominal capacity may be anything."""
     try:
         number = float(text)

@@ -8,16 +8,26 @@ from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from datahub.models import Battery
 from datahub.registration import battery_for_upload
+from jobs.models import State
 from twin import tables
-from twin.errors import CannotBeCurrent, NoSuchKind, NoSuchPreset, NotFailed, ParametersRefused
-from twin.models import SCRIPT_NAME, Estimator, EstimatorProgress, SupportFile
+from twin.errors import NoSuchKind, NoSuchParameterSet, NoSuchPreset, NotFailed, ParametersRefused
+from twin.estimation.replacing import give_up_recomputation
+from twin.models import (
+    SCRIPT_NAME,
+    Checkpoint,
+    Estimator,
+    EstimatorProgress,
+    ParameterSet,
+    Recomputation,
+    SupportFile,
+)
 from twin.states import Kind, Stored
 from twin.validators import check_required_time, check_script, check_support_files
-from twin.versions import make_current, queue_load
+from twin.versions import arrive, queue_load
 
 
 def register_estimator(
@@ -29,23 +39,41 @@ def register_estimator(
     required_time: Any = None,
     parameters: Mapping[str, Any] | None = None,
     preset: str = "",
+    parameter_set: ParameterSet | int | None = None,
+    promote_when_caught_up: bool = True,
     registered_by: Any = None,
 ) -> Estimator:
     """Makes the next version of a battery's estimator; the battery need not exist, it is then waited for.
 
-    A script (`definition`, `files`, `required_time`) is checked for syntax now and loaded by a worker later: it becomes
-    current once that has worked. The built-in filter (`parameters`, `preset` or both, the former counting more) is
-    current at once. Raises ScriptRefused, SupportFileRefused, RequiredTimeRefused, ParametersRefused, NoSuchPreset,
-    NoSuchKind or datahub's BadBatteryName before anything is stored.
+    A script (`definition`, `files`, `required_time`) is checked for syntax now and loaded by a worker later. The
+    built-in filter (`parameters`, `parameter_set`, `preset` or several, the former counting more) can be stepped at
+    once. Where another version works already, that one stays current until the new one has replayed the stored rows;
+    then it is replaced by itself, or by hand without `promote_when_caught_up`. Raises ScriptRefused,
+    SupportFileRefused, RequiredTimeRefused, ParametersRefused, NoSuchPreset, NoSuchParameterSet, NoSuchKind or
+    datahub's BadBatteryName before anything is stored.
     """
+    told = {"registered_by": registered_by, "promote_when_caught_up": promote_when_caught_up}
     if kind == Kind.SCRIPT:
-        return _register_script(battery_name, definition, files, required_time, registered_by)
+        return _register_script(battery_name, definition, files, required_time, told)
     if kind == Kind.JOINT_UKF:
-        return _register_joint_filter(battery_name, checked_parameters(parameters, preset), registered_by)
+        fitted = _parameter_set(parameter_set)
+        complete = checked_parameters(parameters, preset, fitted)
+        return _register_joint_filter(battery_name, complete, {**told, "parameter_set": fitted})
     raise NoSuchKind(kind)
 
 
-def checked_parameters(parameters: Mapping[str, Any] | None, preset: str = "") -> dict[str, Any]:
+def _parameter_set(given: ParameterSet | int | None) -> ParameterSet | None:
+    if given is None or isinstance(given, ParameterSet):
+        return given
+    found = ParameterSet.objects.filter(pk=given).first()
+    if found is None:
+        raise NoSuchParameterSet(given)
+    return found
+
+
+def checked_parameters(
+    parameters: Mapping[str, Any] | None, preset: str = "", fitted: ParameterSet | None = None
+) -> dict[str, Any]:
     """A complete mapping for the built-in filter; raises ParametersRefused with each complaint at its field."""
     from energykit.errors import InvalidParameters  # noqa: PLC0415  (numpy; a web process boots without it)
     from energykit.presets import PRESETS, REFERENCE_CAPACITY_AH  # noqa: PLC0415  (as above)
@@ -58,7 +86,11 @@ def checked_parameters(parameters: Mapping[str, Any] | None, preset: str = "") -
         capacity: Any = wishes.get("capacity_ah")
         fits = isinstance(capacity, int | float) and not isinstance(capacity, bool) and capacity > 0
         # Resistances go with the capacity; one that is none is refused below.
-        wishes = {**PRESETS[preset].parameters(capacity if fits else REFERENCE_CAPACITY_AH), **wishes}
+        typical = PRESETS[preset].parameters(capacity if fits else REFERENCE_CAPACITY_AH)
+        # A fit is complete: of a preset beside it nothing is left.
+        wishes = {**typical, **wishes} if fitted is None else wishes
+    if fitted is not None:
+        wishes = {**fitted.parameters, **wishes}
     try:
         return JointFilterParameters.from_mapping(wishes).to_mapping()
     except InvalidParameters as wrong:
@@ -66,10 +98,21 @@ def checked_parameters(parameters: Mapping[str, Any] | None, preset: str = "") -
 
 
 def retry_estimator(estimator: Estimator, requested_by: Any = None) -> Estimator:
-    """Lets a failed one go on where it stopped, or load again where it never ran; raises NotFailed."""
+    """Lets a failed one go on where it stopped, or load again where it never ran; raises NotFailed.
+
+    One whose recomputation stopped begins that anew.
+    """
     with transaction.atomic():
+        job_gave_up = Q(start_job=None) | Q(start_job__state__in=(State.FAILED, State.CANCELLED))
+        has_stopped = ~Q(error="") | Q(needs_start=True) & job_gave_up
+        stopped = Recomputation.objects.filter(has_stopped, pk=estimator.pk)
+        EstimatorProgress.objects.select_for_update().filter(pk=estimator.pk).first()
+        if stopped.exists():
+            give_up_recomputation(estimator)
+            if estimator.state != Stored.FAILED:
+                return estimator
         found = Estimator.objects.select_for_update(of=("self",)).select_related("load_job").get(pk=estimator.pk)
-        gave_up = found.load_job is not None and found.load_job.state in ("failed", "cancelled")
+        gave_up = found.load_job is not None and found.load_job.state in (State.FAILED, State.CANCELLED)
         if found.state != Stored.FAILED and not (found.state == Stored.WAITING and gave_up):
             raise NotFailed(str(found), found.state)
         begun = EstimatorProgress.objects.filter(pk=found.pk).exclude(checkpoint=None).exists()
@@ -82,54 +125,50 @@ def retry_estimator(estimator: Estimator, requested_by: Any = None) -> Estimator
     return found
 
 
-def choose_estimator(estimator: Estimator) -> Estimator:
-    """Makes this version's estimates the battery's; raises CannotBeCurrent for one that never loaded."""
-    if estimator.is_script and not estimator.entry:
-        raise CannotBeCurrent(str(estimator))
-    make_current(estimator)
-    return estimator
-
-
 def _register_script(
-    battery_name: str, definition: str | bytes, files: Sequence[File], required_time: Any, registered_by: Any
+    battery_name: str, definition: str | bytes, files: Sequence[File], required_time: Any, told: dict[str, Any]
 ) -> Estimator:
     content = check_script(definition).encode()
     check_support_files(files)
     seconds = check_required_time(required_time)
     with transaction.atomic():
-        estimator = _next_version(battery_name, kind=Kind.SCRIPT, required_time=seconds, registered_by=registered_by)
+        estimator = _next_version(battery_name, kind=Kind.SCRIPT, required_time=seconds, **told)
         estimator.script_sha256 = hashlib.sha256(content).hexdigest()
         estimator.script.save(SCRIPT_NAME, ContentFile(content), save=False)
         estimator.save()
         EstimatorProgress.objects.create(estimator=estimator)
         for file in files:
             SupportFile(estimator=estimator).keep(file)
-        queue_load(estimator, registered_by)
+        queue_load(estimator, told["registered_by"])
     return estimator
 
 
-def _register_joint_filter(battery_name: str, parameters: dict[str, Any], registered_by: Any) -> Estimator:
+def _register_joint_filter(battery_name: str, parameters: dict[str, Any], told: dict[str, Any]) -> Estimator:
     from energykit.ukf import FleetFilter, JointFilterParameters  # noqa: PLC0415  (numpy, as above)
+    from twin.estimation.libraries import own_libraries  # noqa: PLC0415  (beside numpy's users)
 
     of_cell = JointFilterParameters.from_mapping(parameters)
+    start = FleetFilter([of_cell]).checkpoint(0)
     with transaction.atomic():
-        estimator = _next_version(battery_name, kind=Kind.JOINT_UKF, parameters=parameters, registered_by=registered_by)
+        estimator = _next_version(battery_name, kind=Kind.JOINT_UKF, parameters=parameters, **told)
+        estimator.library_versions = own_libraries()
         estimator.entry = Kind.JOINT_UKF
         estimator.save()
         EstimatorProgress.objects.create(
             estimator=estimator,
             state_names=list(of_cell.state_names),
-            checkpoint=FleetFilter([of_cell]).checkpoint(0),
+            checkpoint=start,
             reference_capacity=of_cell.capacity_ah,
         )
+        Checkpoint.objects.create(estimator=estimator, checkpoint=start, reference_capacity=of_cell.capacity_ah)
         tables.create(connection, estimator.pk, of_cell.state_names)
-        make_current(estimator)
+        arrive(estimator)
     return estimator
 
 
 def _next_version(battery_name: str, **values: Any) -> Estimator:
     battery = battery_for_upload(battery_name)
-    # Two registrations at the same moment: the battery's row is locked, and the unique constraint has the last word.
+    # Of two registrations at the same moment the second waits here: on PostgreSQL for the row, on SQLite for the file.
     Battery.objects.select_for_update().get(pk=battery.pk)
     newest = Estimator.objects.filter(battery=battery).aggregate(Max("version"))["version__max"] or 0
     return Estimator(battery=battery, version=newest + 1, **values)

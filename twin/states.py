@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twin.models import Estimator
 
 SECONDS_AN_HOUR = 3600.0
+ROWS_JUST_COME = 20  # behind a live stream by so many, an estimator keeps up
 
 
 class Kind:
@@ -27,11 +29,24 @@ class Stored:
     FAILED = "failed"
 
 
+class Skipped(StrEnum):
+    """Why a row gave no estimate."""
+
+    FIRST_CONTROL = "first_control"  # the first row only says which current flows until the second
+    NO_TEST_TIME = "no_test_time"
+    NOT_FINITE = "not_finite"  # current or voltage is missing
+    LATE = "late"  # older than a row already taken
+    DIVERGED = "diverged"  # its numbers broke the arithmetic of the built-in filter
+
+
+TAKEN_WITHOUT_ESTIMATE = (str(Skipped.FIRST_CONTROL), str(Skipped.DIVERGED))
+
+
 @dataclass(frozen=True)
 class Condition:
     """An estimator's state, as a word for programs, a shape and a word for people, and a sentence."""
 
-    state: str  # waiting, ready, running, stale, failed
+    state: str  # waiting, ready, running, inconsistent, stale, failed
     sentence: str
 
     @property
@@ -39,11 +54,11 @@ class Condition:
         return SHAPES[self.state]
 
 
-SHAPES = {"waiting": "○", "ready": "●", "running": "◐", "stale": "▲", "failed": "✕"}
+SHAPES = {"waiting": "○", "ready": "●", "running": "◐", "inconsistent": "▲", "stale": "▲", "failed": "✕"}
 
 
 def condition_of(estimator: Estimator) -> Condition:
-    """Needs `battery` and `progress` of the estimator; asks the database nothing more."""
+    """Needs `battery`, `progress` and `recomputation` of the estimator; asks the database nothing more."""
     progress = estimator.progress
     behind = rows_behind(estimator)
     if estimator.state == Stored.FAILED:
@@ -51,18 +66,20 @@ def condition_of(estimator: Estimator) -> Condition:
         return Condition("failed", f"{place}{estimator.last_error}")
     if estimator.state == Stored.WAITING:
         return Condition("waiting", _what_it_waits_for(estimator))
-    late = progress.rows_skipped.get("late", 0)
-    if late:
-        return Condition(
-            "stale", f"{late:,} late {'row' if late == 1 else 'rows'} from t = {_seconds(progress.late_from)}."
-        )
-    if not estimator.is_current:
+    progressing = f" {_how_far(estimator, behind)}" if behind > ROWS_JUST_COME else ""
+    if progress.late_from is not None:
+        doubt = f" {progress.consistency}" if progress.is_inconsistent else ""
+        return Condition("stale", _how_stale(estimator) + doubt)
+    if progress.is_inconsistent:
+        is_stepped = estimator.is_current or estimator.followed
+        return Condition("inconsistent", progress.consistency + (progressing if is_stepped else ""))
+    if not estimator.is_current and not estimator.followed:
         return Condition("ready", "Stands still: another version is current.")
     if behind:
-        return Condition("running", _how_far(estimator, behind))
+        return Condition("running", _how_far(estimator, behind) + _in_the_shade(estimator))
     if progress.latest_time is None:
         return Condition("waiting", "Waits for the first row.")
-    return Condition("ready", f"All rows estimated to t = {_seconds(progress.latest_time)}.")
+    return Condition("ready", f"All rows estimated to t = {_seconds(progress.latest_time)}." + _in_the_shade(estimator))
 
 
 def rows_behind(estimator: Estimator) -> int:
@@ -97,13 +114,45 @@ def _what_it_waits_for(estimator: Estimator) -> str:
     return "Waits for a worker to start it."
 
 
+def _in_the_shade(estimator: Estimator) -> str:
+    if estimator.is_current:
+        return ""
+    then = ", until this one has caught up" if estimator.promote_when_caught_up else ""
+    return f" Another version is current{then}."
+
+
+def _how_stale(estimator: Estimator) -> str:
+    progress, again = estimator.progress, getattr(estimator, "recomputation", None)
+    late = progress.rows_skipped.get(str(Skipped.LATE), 0)
+    sentence = f"{_thin(late)} late {'row' if late == 1 else 'rows'} from t = {_seconds(progress.late_from)}."
+    if again is None:
+        waits = estimator.is_current or estimator.followed
+        return f"{sentence} {'Will be worked in.' if waits else 'Stands still: another version is current.'}"
+    if again.error:
+        return f"{sentence} Computing anew stopped: {again.error}"
+    if again.needs_start:
+        return f"{sentence} The script is loaded once more for them."
+    done = again.rows_stepped - again.from_stepped
+    whole = progress.rows_stepped - again.from_stepped + late
+    left = f", {_time_left(whole - done, again.steps_per_second)} left" if again.steps_per_second else ""
+    return f"{sentence} Computing anew: {_thin(min(done, whole))} of {_thin(whole)} rows{left}."
+
+
 def _how_far(estimator: Estimator, behind: int) -> str:
     progress, rows = estimator.progress, estimator.battery.rows
-    sentence = f"{progress.rows_seen:,} of {rows:,} rows".replace(",", " ")
+    sentence = f"{_thin(progress.rows_seen)} of {_thin(rows)} rows"
     if not progress.steps_per_second:
         return f"{sentence}."
-    left = behind / progress.steps_per_second
-    return f"{sentence}, about {f'{left:.0f} s' if left < 100 else f'{left / 60:.0f} min'} left."
+    return f"{sentence}, {_time_left(behind, progress.steps_per_second)} left."
+
+
+def _time_left(rows: int, steps_per_second: float) -> str:
+    left = max(rows, 0) / steps_per_second
+    return f"about {f'{left:.0f} s' if left < 100 else f'{left / 60:.0f} min'}"
+
+
+def _thin(number: int) -> str:
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _seconds(value: float | None) -> str:

@@ -1,22 +1,25 @@
 """All SQL text of this room: one table of estimates an estimator, named by its integer id, on SQLite and PostgreSQL.
 
 Values are parameters. Identifiers come from integers, or from names of states that passed `columns_of`, and are quoted.
-A row of estimates has the id of the row it was made from. test_time never falls from one to the next.
+A row of estimates has the id of the row it was made from. Their order is that of (test_time, row_id): late rows have
+greater ids than rows that are newer. Beside it may lie a scratch table, which a recomputation fills and which then
+replaces the end of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
-from datahub.tables import quoted
+from datahub.tables import quoted, rows_table
 from datahub.validators import is_column_name
 
 BEFORE_STATES = ("row_id", "test_time")
-AFTER_STATES = ("covariance", "predicted_voltage", "innovation", "innovation_variance")
+AFTER_STATES = ("covariance", "predicted_voltage", "innovation", "innovation_variance", "computed")
 STORED_TYPES = {
     "sqlite": {"id": "INTEGER", "float": "REAL", "bytes": "BLOB"},
     "postgresql": {"id": "BIGINT", "float": "DOUBLE PRECISION", "bytes": "BYTEA"},
@@ -27,8 +30,8 @@ class BadStateName(ValueError):
     """A state's name gives no column of its own."""
 
 
-def estimates_table(estimator_id: int) -> str:
-    return f"estimates_{estimator_id:d}"
+def estimates_table(estimator_id: int, *, again: bool = False) -> str:
+    return f"estimates_{estimator_id:d}{'_again' if again else ''}"
 
 
 def columns_of(state_names: Sequence[str]) -> list[str]:
@@ -53,10 +56,12 @@ def columns_of(state_names: Sequence[str]) -> list[str]:
 
 
 # --- the tables themselves -----------------------------------------------------------------------------------------
-def create(connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str]) -> None:
+def create(
+    connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str], *, again: bool = False
+) -> None:
     """Does nothing where it is there already."""
     types = STORED_TYPES[connection.vendor]
-    table = estimates_table(estimator_id)
+    table = estimates_table(estimator_id, again=again)
     columns = [
         f"row_id {types['id']} PRIMARY KEY",
         f"test_time {types['float']} NOT NULL",
@@ -66,26 +71,86 @@ def create(connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequ
     ]
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table)} ({', '.join(columns)})")
-        cursor.execute(f"CREATE INDEX IF NOT EXISTS {quoted(table + '_time')} ON {quoted(table)} (test_time)")
+        if not again:
+            cursor.execute(f"CREATE INDEX IF NOT EXISTS {quoted(table + '_time')} ON {quoted(table)} (test_time)")
 
 
-def drop(connection: BaseDatabaseWrapper, estimator_id: int) -> None:
+def drop(connection: BaseDatabaseWrapper, estimator_id: int, *, again: bool = False) -> None:
+    """With `again` the scratch table alone; else both."""
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {quoted(estimates_table(estimator_id))}")
+        for scratch in (True,) if again else (True, False):
+            cursor.execute(f"DROP TABLE IF EXISTS {quoted(estimates_table(estimator_id, again=scratch))}")
+
+
+def add_computed(connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str]) -> list[str]:
+    """For tables made before there was `computed`; a state of that name is renamed. Returns the names of the states."""
+    table, names = quoted(estimates_table(estimator_id)), list(state_names)
+    with connection.cursor() as cursor:
+        for place, name in enumerate(names):
+            if name.lower() == "computed":
+                names[place] = f"{name}_by_script"
+                cursor.execute(f"ALTER TABLE {table} RENAME COLUMN {quoted(name)} TO {quoted(names[place])}")
+        cursor.execute(f"ALTER TABLE {table} ADD COLUMN computed {STORED_TYPES[connection.vendor]['float']}")
+    return names
+
+
+def drop_computed(connection: BaseDatabaseWrapper, estimator_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {quoted(estimates_table(estimator_id))} DROP COLUMN computed")
 
 
 # --- storing -------------------------------------------------------------------------------------------------------
 def insert(
-    connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str], rows: Iterable[Sequence[Any]]
+    connection: BaseDatabaseWrapper,
+    estimator_id: int,
+    state_names: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    again: bool = False,
 ) -> None:
     """`rows` hold row id, test_time, the means, and the columns after them, in this order."""
     names = [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]
-    table, listed = quoted(estimates_table(estimator_id)), ", ".join(map(quoted, names))
+    table, listed = quoted(estimates_table(estimator_id, again=again)), ", ".join(map(quoted, names))
     if connection.vendor == "postgresql":
         _copy(connection, f"COPY {table} ({listed}) FROM STDIN", rows)
         return
     with connection.cursor() as cursor:
         cursor.executemany(f"INSERT INTO {table} ({listed}) VALUES ({', '.join(repeat('%s', len(names)))})", list(rows))
+
+
+def replace_tail(
+    connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str], after: tuple[float, int] | None
+) -> None:
+    """What comes after (test_time, row_id), None: all, becomes what the scratch table holds; that one is dropped."""
+    names = ", ".join(map(quoted, [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]))
+    table, scratch = quoted(estimates_table(estimator_id)), quoted(estimates_table(estimator_id, again=True))
+    condition, values = _beyond(after)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE 1 = 1{condition}", values)
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {scratch}")
+        cursor.execute(f"DROP TABLE {scratch}")
+
+
+def thin(connection: BaseDatabaseWrapper, estimator_id: int, begin: float, end: float, seconds: float) -> int:
+    """Of estimates with `begin <= test_time < end` the last of each so many seconds stays; tells how many went."""
+    table = quoted(estimates_table(estimator_id))
+    part = "CAST(FLOOR(test_time / %s) AS BIGINT)" if connection.vendor == "postgresql" else _FLOOR_IN_SQLITE
+    values = [seconds] * part.count("%s")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {table} WHERE row_id IN (SELECT row_id FROM (SELECT row_id, ROW_NUMBER() OVER ("
+            f"PARTITION BY {part} ORDER BY test_time DESC, row_id DESC) AS place FROM {table} "
+            "WHERE test_time >= %s AND test_time < %s) AS numbered WHERE place > 1)",
+            [*values, begin, end],
+        )
+        gone: int = cursor.rowcount
+    return gone
+
+
+# Its FLOOR is an option that not every build has, and its CAST cuts towards zero.
+_FLOOR_IN_SQLITE = (
+    "(CAST(test_time / %s AS INTEGER) - (test_time < 0 AND test_time / %s <> CAST(test_time / %s AS INTEGER)))"
+)
 
 
 def _copy(connection: BaseDatabaseWrapper, statement: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -102,6 +167,25 @@ def _copy(connection: BaseDatabaseWrapper, statement: str, rows: Iterable[Sequen
             copy.write_row(row)
 
 
+def update_each(connection: BaseDatabaseWrapper, model: type[Model], changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Fields of many records, by primary key, each with values of its own: a statement for each set of fields.
+
+    Django's own `bulk_update` and `update` cost several times as much as SQLite takes for the writing.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for key, values in changes.items():
+        alike.setdefault(tuple(values), []).append(key)
+    for names, keys in alike.items():
+        fields = [each for each in model._meta.concrete_fields if each.name in names]
+        assigned = ", ".join(f"{quoted(str(each.column))} = %s" for each in fields)
+        rows = [[*(each.get_db_prep_save(changes[key][each.name], connection) for each in fields), key] for key in keys]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {quoted(model._meta.db_table)} SET {assigned} WHERE {quoted(str(model._meta.pk.column))} = %s",
+                rows,
+            )
+
+
 # --- reading -------------------------------------------------------------------------------------------------------
 def select(
     connection: BaseDatabaseWrapper,
@@ -110,19 +194,32 @@ def select(
     *,
     start: float | None,
     end: float | None,
-    after_row: int,
+    after: tuple[float, int] | None,
     limit: int,
 ) -> list[tuple[Any, ...]]:
-    """Estimates of rows after `after_row` with `start <= test_time < end`, oldest first, with all columns."""
+    """Estimates after (test_time, row_id) with `start <= test_time < end`, oldest first, with all columns."""
     conditions, values = _window(start, end)
+    beyond, keys = _beyond(after)
     names = [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(map(quoted, names))} FROM {quoted(estimates_table(estimator_id))} "
-            f"WHERE row_id > %s{conditions} ORDER BY row_id LIMIT %s",
-            [after_row, *values, limit],
+            f"WHERE 1 = 1{conditions}{beyond} ORDER BY test_time, row_id LIMIT %s",
+            [*values, *keys, limit],
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def place_of(connection: BaseDatabaseWrapper, estimator_id: int, row_id: int) -> tuple[float, int] | None:
+    """(test_time, row_id) of the row's estimate, or of the one that came last before it where it has none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT test_time, row_id FROM {quoted(estimates_table(estimator_id))} "
+            "WHERE row_id <= %s ORDER BY row_id DESC LIMIT 1",
+            [row_id],
+        )
+        found: tuple[float, int] | None = cursor.fetchone()
     return found
 
 
@@ -135,14 +232,18 @@ def select_evenly(
     end: float | None,
     every: int,
 ) -> list[tuple[Any, ...]]:
-    """(row id, test_time, means) of every so many-th row of the window, oldest first."""
+    """(row id, test_time, means) of every so many-th row of the window, oldest first.
+
+    Counted, not by row id: ids of thinned estimates may all leave the same remainder.
+    """
     conditions, values = _window(start, end)
-    names = [*BEFORE_STATES, *columns_of(state_names)]
+    names = ", ".join(map(quoted, [*BEFORE_STATES, *columns_of(state_names)]))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(map(quoted, names))} FROM {quoted(estimates_table(estimator_id))} "
-            f"WHERE row_id %% %s = 0{conditions} ORDER BY row_id",
-            [every, *values],
+            f'SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER (ORDER BY test_time, row_id) AS "place of row" '
+            f"FROM {quoted(estimates_table(estimator_id))} WHERE 1 = 1{conditions}) AS numbered "
+            'WHERE ("place of row" - 1) %% %s = 0 ORDER BY test_time, row_id',
+            [*values, every],
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
@@ -157,7 +258,7 @@ def select_rows(
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(map(quoted, names))} FROM {quoted(estimates_table(estimator_id))} "
-            f"WHERE row_id IN ({listed}) ORDER BY row_id"
+            f"WHERE row_id IN ({listed}) ORDER BY test_time, row_id"
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
@@ -171,6 +272,64 @@ def count(connection: BaseDatabaseWrapper, estimator_id: int, start: float | Non
     return number
 
 
+def first_time(connection: BaseDatabaseWrapper, estimator_id: int) -> float | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT MIN(test_time) FROM {quoted(estimates_table(estimator_id))}")
+        least: float | None = cursor.fetchone()[0]
+    return least
+
+
+def last_row(connection: BaseDatabaseWrapper, estimator_id: int, until: float | None) -> int | None:
+    """Id of the row of the last estimate with `test_time <= until`; None where there is none."""
+    condition, values = ("", []) if until is None else (" WHERE test_time <= %s", [until])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT row_id FROM {quoted(estimates_table(estimator_id))}{condition} "
+            "ORDER BY test_time DESC, row_id DESC LIMIT 1",
+            values,
+        )
+        found = cursor.fetchone()
+    return None if found is None else int(found[0])
+
+
+def time_after(connection: BaseDatabaseWrapper, estimator_id: int, begin: float, rows: int) -> float | None:
+    """test_time of the estimate that lies so many after `begin`; None where there are fewer."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT test_time FROM {quoted(estimates_table(estimator_id))} WHERE test_time >= %s "
+            "ORDER BY test_time LIMIT 1 OFFSET %s",
+            [begin, rows],
+        )
+        found = cursor.fetchone()
+    return None if found is None else float(found[0])
+
+
+def late_rows_missing(
+    connection: BaseDatabaseWrapper,
+    estimator_id: int,
+    battery_id: int,
+    late_from: float,
+    place: tuple[float, int],
+    up_to: int,
+    worked_in: int,
+    full_rate_from: float,
+) -> int:
+    """How many late rows from `late_from` on, before a place of (test_time, row_id), have no estimate so far.
+
+    Before `full_rate_from` (s) the estimates of rows up to the id `worked_in` may have been thinned: none is missing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM {quoted(rows_table(battery_id))} r WHERE r.row_late AND r.test_time >= %s "
+            "AND r.test_time <= %s AND (r.test_time < %s OR r.row_id <= %s) AND r.row_id <= %s "
+            "AND (r.row_id > %s OR r.test_time >= %s) AND NOT EXISTS "
+            f"(SELECT 1 FROM {quoted(estimates_table(estimator_id))} e WHERE e.row_id = r.row_id)",
+            [late_from, place[0], place[0], place[1], up_to, worked_in, full_rate_from],
+        )
+        number: int = cursor.fetchone()[0]
+    return number
+
+
 def _window(start: float | None, end: float | None) -> tuple[str, list[float]]:
     conditions, values = "", []
     if start is not None:
@@ -180,3 +339,10 @@ def _window(start: float | None, end: float | None) -> tuple[str, list[float]]:
         conditions += " AND test_time < %s"
         values.append(end)
     return conditions, values
+
+
+def _beyond(after: tuple[float, int] | None) -> tuple[str, list[float]]:
+    """Written so that an index on test_time serves it."""
+    if after is None:
+        return "", []
+    return " AND test_time >= %s AND (test_time > %s OR row_id > %s)", [after[0], after[0], after[1]]

@@ -18,6 +18,48 @@ def load(report: Report, estimator_id: int) -> dict[str, Any]:
     return {"estimator": str(estimator), "entry": estimator.entry}
 
 
+@job("restart_estimator", title="Start an estimator once more for late rows")
+def restart(report: Report, estimator_id: int) -> dict[str, Any]:
+    from twin.estimation.loading import restart_estimator  # noqa: PLC0415  (numpy, as above)
+    from twin.models import Estimator  # noqa: PLC0415
+
+    report.progress(0.0, "Running the script in the sandbox.")
+    found = Estimator.objects.select_related("battery", "progress").get(pk=estimator_id)
+    return {"estimator": str(restart_estimator(found))}
+
+
+@duty("versions of estimators")
+def promote_versions() -> bool:
+    from twin.versions import promote_those_caught_up  # noqa: PLC0415  (models are ready only now)
+
+    return promote_those_caught_up() > 0
+
+
+@duty("retention of estimates")
+def thin_estimates() -> bool:
+    from twin.retention import thin_old_estimates  # noqa: PLC0415  (models are ready only now)
+
+    return thin_old_estimates()
+
+
+@job("fit_cell", title="Fit a cell model")
+def fit(report: Report, battery_id: int, title: str, wishes: dict[str, Any]) -> dict[str, Any]:
+    from datahub.models import Battery  # noqa: PLC0415  (models are ready only now)
+    from twin.fitting.gathering import rows_of_battery  # noqa: PLC0415  (numpy; a web process boots without it)
+    from twin.fitting.running import fitted, keep  # noqa: PLC0415  (as above)
+    from twin.fitting.wishes import FitRequest  # noqa: PLC0415
+
+    battery, asked = Battery.objects.get(pk=battery_id), FitRequest(**wishes)
+    report.progress(0.0, "Reading rows.")
+    gathered = rows_of_battery(battery, asked)
+    report.log(f"{len(gathered)} rows.")
+    found = fitted(gathered, asked, report.progress)
+    kept = keep(found, gathered, asked, title=title, battery=battery, fitted_by=report.job.requested_by)
+    for warning in kept.warnings:
+        report.log(warning)
+    return {"battery": battery.name, "parameter_set": kept.pk, "title": kept.title, "mean_nis": round(kept.mean_nis, 3)}
+
+
 @duty("built-in estimators")
 def advance_fleet() -> bool:
     from twin.estimation.fleet import advance_fleet  # noqa: PLC0415  (numpy; a web process boots without it)
@@ -30,3 +72,10 @@ def advance_scripts() -> bool:
     from twin.estimation.scripts import advance_scripts  # noqa: PLC0415  (numpy; a web process boots without it)
 
     return advance_scripts()
+
+
+@duty("measurements")
+def advance_measurements() -> bool:
+    from twin.measuring.advancing import advance_now_and_then  # noqa: PLC0415  (numpy; a web process boots without it)
+
+    return advance_now_and_then()

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from twin.fitting.viewsets import ParameterSetViewSet
+from twin.measured_viewsets import MeasuredViewSet
 from twin.views import Register, Status
-from twin.viewsets import EstimatorViewSet, PresetViewSet
+from twin.viewsets import EstimatorViewSet, PresetViewSet, VersionChangeViewSet
 
 urlpatterns: list[URLPattern] = [
     path("online/register", Register.as_view(), name="online-register"),
@@ -16,4 +18,7 @@ urlpatterns: list[URLPattern] = [
 api_routes: list[tuple[str, Any, str]] = [
     ("estimators", EstimatorViewSet, "estimator"),
     ("presets", PresetViewSet, "preset"),
+    (r"batteries/(?P<battery_id>\d+)", MeasuredViewSet, "measured"),
+    ("version-changes", VersionChangeViewSet, "version-change"),
+    ("parameter-sets", ParameterSetViewSet, "parameter-set"),
 ]

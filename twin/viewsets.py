@@ -13,21 +13,27 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import ViewerReadsEngineerWrites
+from access.permissions import ViewerReadsAdministratorWrites, ViewerReadsEngineerWrites
 from datahub.downloads import stream
 from datahub.exports import CSV, PARQUET
 from datahub.negotiation import CsvRenderer, ParquetRenderer, RowsNegotiation
-from datahub.windows import Window, whole, window_of
+from datahub.windows import Window, flag, whole, window_of
 from twin.exports import as_csv, as_lists, as_parquet, as_records, columns_of_block
-from twin.models import Estimator
+from twin.models import Estimator, VersionChange
+from twin.provenance import provenance
 from twin.queries import estimates, with_all_it_takes
-from twin.registration import choose_estimator, register_estimator, retry_estimator
+from twin.registration import register_estimator, retry_estimator
+from twin.results import delete_results, results_of
 from twin.serializers import (
     EstimatorInFullSerializer,
     EstimatorSerializer,
+    FollowSerializer,
+    LostSerializer,
     PresetSerializer,
     RegistrationSerializer,
+    VersionChangeSerializer,
 )
+from twin.versions import follow, promote, roll_back, stop_following
 
 ESTIMATES_OF_A_PAGE = 1000
 MOST_POINTS = 20_000
@@ -35,9 +41,11 @@ FILES = {CSV.name: (CSV, as_csv), PARQUET.name: (PARQUET, as_parquet)}
 
 START = OpenApiParameter("start", float, description="Least test_time, s.")
 END = OpenApiParameter("end", float, description="test_time before which estimates end, s.")
-AFTER = OpenApiParameter("after", int, description="Only estimates of rows after this row_id: the cursor.")
+AFTER = OpenApiParameter("after", int, description="Only what comes after the estimate of this row_id: the cursor.")
 LIMIT = OpenApiParameter("limit", int, description="Most estimates; JSON 1,000 and files all when left out.")
 FORMAT = OpenApiParameter("format", str, enum=["json", *FILES], description="Or by the Accept header.")
+EVEN_IF_CURRENT = OpenApiParameter("even_if_current", bool, description="Also where the version is the current one.")
+ROW = OpenApiParameter("row_id", int, OpenApiParameter.PATH, description="Of the row that was estimated.")
 POINTS = OpenApiParameter("points", int, description="About so many points; 2,000 when left out.")
 
 
@@ -48,7 +56,16 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     permission_classes = (ViewerReadsEngineerWrites,)
     parser_classes = (JSONParser, MultiPartParser, FormParser)
     lookup_value_regex = r"\d+"
-    filterset_fields = ("battery", "battery__name", "kind", "state", "is_current", "version")
+    filterset_fields = (
+        "battery",
+        "battery__name",
+        "kind",
+        "state",
+        "is_current",
+        "followed",
+        "version",
+        "progress__is_inconsistent",
+    )
     search_fields = ("battery__name", "last_error")
     ordering_fields = ("id", "battery__name", "version", "registered")
 
@@ -75,10 +92,63 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         return self._answer(retry_estimator(self.get_object(), request.user))
 
     @extend_schema(request=None, responses=EstimatorSerializer)
+    @action(detail=True, methods=["post"])
+    def promote(self, request: Request, pk: str) -> Response:
+        """Makes this version's estimates the battery's; the one that was current stands still from then on."""
+        return self._answer(promote(self.get_object(), request.user))
+
+    @extend_schema(request=None, responses=EstimatorSerializer, deprecated=True)
     @action(detail=True, methods=["post"], url_path="make-current")
     def make_current(self, request: Request, pk: str) -> Response:
-        """Makes this version's estimates the battery's."""
-        return self._answer(choose_estimator(self.get_object()))
+        """The same as `promote`."""
+        return self._answer(promote(self.get_object(), request.user))
+
+    @extend_schema(request=None, responses=EstimatorSerializer)
+    @action(detail=True, methods=["post"], url_path="roll-back")
+    def roll_back(self, request: Request, pk: str) -> Response:
+        """Makes that version current again whose place this one took; answers with that version."""
+        return self._answer(roll_back(self.get_object(), request.user))
+
+    @extend_schema(request=FollowSerializer, responses=EstimatorSerializer)
+    @action(detail=True, methods=["post"])
+    def follow(self, request: Request, pk: str) -> Response:
+        """Lets workers step this version, too, although another one is current."""
+        asked = FollowSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return self._answer(follow(self.get_object(), asked.validated_data["promote_when_caught_up"]))
+
+    @extend_schema(request=None, responses=EstimatorSerializer)
+    @action(detail=True, methods=["post"], url_path="stop-following")
+    def stop_following(self, request: Request, pk: str) -> Response:
+        """Lets this version stand still unless it is current; what it has estimated stays."""
+        return self._answer(stop_following(self.get_object()))
+
+    @extend_schema(responses=LostSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=None, permission_classes=[ViewerReadsAdministratorWrites])
+    def results(self, request: Request, pk: str) -> Response:
+        """What deleting this version's results would delete: its estimates, and forecasts made from them."""
+        return _lost(results_of(self.get_object()))
+
+    @extend_schema(parameters=[EVEN_IF_CURRENT], responses={200: LostSerializer(many=True)}, filters=False)
+    @results.mapping.delete
+    def delete_results(self, request: Request, pk: str) -> Response:
+        """Deletes them for good and tells how much that was. The version stays, and can be followed from the first row.
+
+        The current version's are deleted only with `even_if_current`; it begins at the first row again.
+        """
+        even = flag(request.query_params, "even_if_current")
+        return _lost(delete_results(self.get_object(), even_if_current=even))
+
+    @extend_schema(parameters=[ROW], responses=OpenApiTypes.OBJECT)
+    @action(detail=True, url_path=r"estimates/(?P<row_id>\d{1,18})/provenance")
+    def provenance(self, request: Request, pk: str, row_id: str) -> Response:
+        """Where the estimate of a row comes from: version, script, parameters, files, libraries, rows used, checkpoint.
+
+        `rows.used` counts rows in order of test_time up to this one; `checkpoint` is the newest kept one before it;
+        `recomputed` tells of late rows that had it made anew, or is null.
+        """
+        known = Estimator.objects.select_related("battery", "progress", "registered_by")
+        return Response(provenance(known.get(pk=self.get_object().pk), int(row_id)))
 
     @extend_schema(
         parameters=[START, END, AFTER, LIMIT, FORMAT],
@@ -118,6 +188,20 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     def _answer(self, estimator: Estimator, status: int = 200) -> Response:
         return Response(EstimatorSerializer(with_all_it_takes().get(pk=estimator.pk)).data, status=status)
+
+
+def _lost(counted: list[tuple[int, str, str]]) -> Response:
+    return Response([{"count": count, "what": many} for count, _, many in counted])
+
+
+class VersionChangeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Which version of a battery's estimator took the place of which, when, by whom and why; the newest first."""
+
+    queryset = VersionChange.objects.select_related("battery", "by")
+    serializer_class = VersionChangeSerializer
+    permission_classes = (ViewerReadsEngineerWrites,)
+    filterset_fields = ("battery", "battery__name", "after_version", "before_version")
+    ordering_fields = ("id", "at")
 
 
 class PresetViewSet(viewsets.ViewSet):

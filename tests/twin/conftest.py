@@ -12,6 +12,7 @@ from sandbox.walls import DEFAULT_WALLS, probe_walls
 from twin.estimation.fleet import advance_fleet
 from twin.estimation.scripts import advance_scripts, warm_guests
 from twin.registration import register_estimator
+from twin.versions import promote_those_caught_up
 
 SCRIPTS = (Path(__file__).parent / "scripts", Path(__file__).parents[2] / "docs" / "examples")
 
@@ -67,5 +68,5 @@ def run_jobs():
 
 def catch_up():
     """All rounds until nothing is left to do."""
-    while advance_fleet() | advance_scripts() or run_jobs():
+    while advance_fleet() | advance_scripts() | (promote_those_caught_up() > 0) or run_jobs():
         continue

@@ -27,5 +27,8 @@ call_command("migrate", verbosity=0)
 register_estimator(battery_name="built in", kind="joint_ukf", parameters=parameters)
 register_estimator(battery_name="script", definition=text_of("joint_filter"), files=[file])
 register_estimator(battery_name="counter", definition=text_of("coulomb_counter"))
+records = oracle.records(last=int(sys.argv[1]))
+late = records.pop(len(records) // 4)  # one comes late, and has what follows it computed anew
+records.insert(3 * len(records) // 4, late)
 for name in ("built in", "script", "counter"):
-    store_records(name, oracle.records(last=int(sys.argv[1])))
+    store_records(name, records)

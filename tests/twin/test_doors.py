@@ -112,7 +112,7 @@ def test_the_status_tells_the_newest_estimate_and_leaves_out_what_is_not_known(c
     expected, packed = oracle.moirae("no_rc"), oracle.moirae("no_rc")["covariances"][1]
     assert status["waiting"] == {
         "is_ready": False, "state_names": [], "state": "waiting", "rows_behind": 0, "last_error": "", "version": 1,
-        "newer_version_failed": False,
+        "newer_version_failed": False, "is_inconsistent": False, "consistency": "Not judged yet.",
     }  # fmt: skip
     ready = status["ready"]
     assert ready.pop("mean") == pytest.approx(expected["means"][1].tolist(), abs=1e-12)
@@ -122,7 +122,8 @@ def test_the_status_tells_the_newest_estimate_and_leaves_out_what_is_not_known(c
     assert ready == {
         "is_ready": True, "state_names": ["soc", "hyst", "q_t.base_values", "r0.base_values"],
         "latest_time": oracle.cell()["test_time"][2], "state": "running", "rows_behind": 2, "last_error": "",
-        "version": 1, "newer_version_failed": False,
+        "version": 1, "newer_version_failed": False, "is_inconsistent": False,
+        "consistency": "Too few rows for a verdict: 2 of 500.",
     }  # fmt: skip
 
 
@@ -262,6 +263,17 @@ def test_the_admin_registers_the_built_in_filter_from_a_preset_and_fields(admin_
     assert (parameters["capacity_ah"], parameters["rc_pairs"], parameters["r0_ohm"]) == (3.2, [], 0.03 * (2.5 / 3.2))
 
 
+def test_the_admin_registers_a_filter_with_its_choices_chosen(admin_client_as):
+    answer = admin_client_as("engineer").post(
+        reverse("admin:twin_estimator_add"),
+        form_data(preset="lfp", parameter_has_hysteresis="false", parameter_ocv_interpolation='"linear"'),
+    )
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    estimator = Estimator.objects.get()
+    assert (estimator.parameters["has_hysteresis"], estimator.parameters["ocv_interpolation"]) == (False, "linear")
+    assert estimator.progress.state_names == ["soc", "i_rc", "q_t.base_values", "r0.base_values"]
+
+
 def test_the_admin_puts_each_complaint_beside_its_field(admin_client_as):
     client = admin_client_as("engineer")
     answer = client.post(reverse("admin:twin_estimator_add"), form_data(preset="nmc", parameter_r0_ohm="-1"))
@@ -308,7 +320,7 @@ def test_admin_actions_retry_and_choose(admin_client_as, sandbox, script):
 
     assert Estimator.objects.get(is_current=True) == newest
     assert act("retry") == ["1 retried, 1 skipped: Estimator cell v1 is waiting; only a failed one is retried."]
-    assert act("make_current")[0].startswith("1 made current, 1 skipped: Estimator cell v2 has never been loaded")
+    assert act("promote")[0].startswith("1 promoted, 1 skipped: Estimator cell v2 has never been loaded")
     assert Estimator.objects.get(is_current=True) == first
 
 

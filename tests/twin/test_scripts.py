@@ -10,6 +10,7 @@ from datahub.ingest import store_records
 from datahub.queries import battery_named
 from tests.twin import oracle
 from tests.twin.conftest import catch_up
+from twin.estimation import scripts
 from twin.estimation.scripts import warm_guests
 from twin.models import Estimator
 from twin.queries import current_estimator, estimates
@@ -33,12 +34,12 @@ def found(battery_name):
 
 def test_an_object_with_the_surface_is_stepped_once_with_each_row(register_script, script):
     register_script("cell", script("coulomb_counter"))
-    store_records("cell", rows(0, 3600))
+    store_records("cell", rows(0, 1800))
     catch_up()
-    store_records("cell", rows(7200, current=-2.0))
+    store_records("cell", rows(3600, current=-2.0))
     catch_up()
-    # 1 A for an hour into 2 Ah, twice: the current of a row flows until the next.
-    assert found("cell").means[:, 0].tolist() == [0.5, 1.0, 1.5]
+    # 1 A for half an hour into 2 Ah, twice: the current of a row flows until the next.
+    assert found("cell").means[:, 0].tolist() == [0.5, 0.75, 1.0]
     assert found("cell").row_ids.tolist() == [1, 2, 3]
     assert np.isnan(found("cell").predicted_voltage).all()
 
@@ -106,14 +107,14 @@ def test_an_object_with_start_gets_the_first_row_there_and_no_estimate_of_it(reg
     assert current("cell").progress.rows_skipped == {"first_control": 1}
 
 
-def test_bad_and_late_rows_never_reach_a_script(register_script, script):
+def test_bad_rows_never_reach_a_script_and_late_ones_in_their_place(register_script, script):
     register_script("cell", script("coulomb_counter"))
-    store_records("cell", [*rows(0, 3600), *rows(1800, current=50.0), *rows(5400, voltage=None), *rows(7200)])
+    store_records("cell", [*rows(0, 1800), *rows(900, current=0.5), *rows(2700, voltage=None), *rows(3600)])
     catch_up()
-    assert found("cell").test_time.tolist() == [0.0, 3600.0, 7200.0]
-    assert found("cell").means[:, 0].tolist() == [0.5, 1.0, 1.5]
-    assert current("cell").progress.rows_skipped == {"late": 1, "not_finite": 1}
-    assert current("cell").progress.late_from == 1800.0
+    assert found("cell").test_time.tolist() == [0.0, 900.0, 1800.0, 3600.0]
+    assert found("cell").means[:, 0].tolist() == [0.5, 0.625, 0.6875, 0.9375]  # 1 A, 0.5 A and 1 A into 2 Ah
+    assert current("cell").progress.rows_skipped == {"not_finite": 1}
+    assert current("cell").progress.late_from is None
 
 
 def test_a_row_is_seen_with_all_its_columns_and_test_time_as_its_time(register_script, script):
@@ -184,3 +185,58 @@ def test_a_restarted_script_goes_on_to_the_bit(register_script, script, settings
         warm_guests.close_all()
     np.testing.assert_array_equal(found("restarted").means, found("undisturbed").means)
     assert len(found("restarted")) == 40
+
+
+def test_what_nobody_foresaw_stops_one_estimator_and_no_other(register_script, script, monkeypatch):
+    def failing(advances):
+        if advances[0].estimator.battery.name == "bad":
+            raise ZeroDivisionError("division by zero")
+        return commit(advances)
+
+    commit = scripts.commit
+    for name in ("bad", "good"):
+        register_script(name, script("coulomb_counter"))
+        store_records(name, rows(0, 3600))
+    monkeypatch.setattr(scripts, "commit", failing)
+    catch_up()
+    assert len(found("good")) == 2
+    assert current("bad").state == "failed"
+    assert current("bad").last_error == "ROVI could not go on with it: ZeroDivisionError: division by zero."
+
+
+def test_those_that_cannot_begin_take_no_turn_and_no_place(register_script, script, monkeypatch):
+    monkeypatch.setattr(scripts, "MOST_A_ROUND", 1)
+    register_script("needs an hour", script("coulomb_counter"), required_time=3600.0)
+    register_script("no voltage", script("coulomb_counter"))
+    register_script("good", script("coulomb_counter"))
+    store_records("needs an hour", rows(0, 1800))
+    store_records("no voltage", [{"test_time": 0.0, "current": 1.0}])
+    store_records("good", rows(0, 1800))
+    assert scripts.advance_scripts()
+    assert len(found("good")) == 2
+    assert current("needs an hour").progress.fence == current("no voltage").progress.fence == 0
+    store_records("needs an hour", rows(3600))
+    catch_up()
+    assert len(found("needs an hour")) == 3
+
+
+def test_one_that_waits_for_its_job_takes_no_turn(register_script):
+    register_script("cell", BEGINS_WITH_DATA, required_time=3600.0)
+    store_records("cell", rows(0, 3600))
+    assert not scripts.advance_scripts()  # queues the job
+    assert not scripts.advance_scripts()
+    assert current("cell").progress.fence == 1
+    catch_up()
+    assert len(found("cell")) == 2
+
+
+BEGINS_WITH_DATA = COUNTS_WITHOUT_PREDICTION.replace(
+    "estimator = Estimator()",
+    """
+def perform_offline_estimation(dataset):
+    return None, None
+
+def make_estimator(health, state):
+    return Estimator()
+""",
+)

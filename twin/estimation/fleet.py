@@ -15,10 +15,20 @@ from energykit.ukf import FilterResult, FilterRows, FleetFilter, JointFilterPara
 from twin.errors import EstimatorFailed
 from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.lease import claim
-from twin.estimation.sieve import Skipped
-from twin.estimation.work import Chunk, needed_columns, next_chunk, with_progress, with_rows_waiting
-from twin.models import Estimator
-from twin.states import Kind
+from twin.estimation.libraries import own_libraries
+from twin.estimation.recomputing import begin_recomputations
+from twin.estimation.replacing import stop_recomputation
+from twin.estimation.work import (
+    Chunk,
+    being_recomputed,
+    needed_columns,
+    next_chunk,
+    tracks_of,
+    with_progress,
+    with_rows_waiting,
+)
+from twin.models import Estimator, EstimatorProgress, Recomputation
+from twin.states import Kind, Skipped
 
 MOST_BATTERIES_A_ROUND = 2000
 MOST_ROWS_A_ROUND = 40_000  # in one transaction: other writers wait that long
@@ -27,33 +37,43 @@ FEWEST_ROWS_A_BATTERY = 20
 
 def advance_fleet() -> bool:
     """One round: a chunk for each battery with rows waiting. Tells whether there is more to do."""
-    fences = claim(with_rows_waiting(Kind.JOINT_UKF, MOST_BATTERIES_A_ROUND))
-    if not fences:
+    begin_recomputations(Kind.JOINT_UKF)
+    waiting = with_rows_waiting(Kind.JOINT_UKF, MOST_BATTERIES_A_ROUND)
+    fences = claim({*waiting, *being_recomputed(Kind.JOINT_UKF, MOST_BATTERIES_A_ROUND)})
+    tracks = [(estimator, track) for estimator in with_progress(fences) for track in tracks_of(estimator)]
+    if not tracks:
         return False
-    estimators = with_progress(fences)
-    fleet = _restored(estimators)
+    estimators = [estimator for estimator, _ in tracks]
+    fleet = _restored(tracks, fences)
     if fleet is None:
         return True
-    limit = min(settings.ESTIMATION_CHUNK_ROWS, max(FEWEST_ROWS_A_BATTERY, MOST_ROWS_A_ROUND // len(fences)))
-    chunks = [next_chunk(each, limit, needed_columns(each.battery)) for each in estimators]
-    return any(advance.rows_seen for advance in commit(_stepped(fleet, estimators, chunks, fences)))
+    limit = min(settings.ESTIMATION_CHUNK_ROWS, max(FEWEST_ROWS_A_BATTERY, MOST_ROWS_A_ROUND // len(tracks)))
+    chunks = [
+        next_chunk(each, track, limit, needed_columns(each.battery, with_temperature=parameters.needs_temperature))
+        for (each, track), parameters in zip(tracks, fleet.parameters, strict=True)
+    ]
+    return any(advance.did_something for advance in commit(_stepped(fleet, estimators, chunks, fences)))
 
 
-def _restored(estimators: list[Estimator]) -> FleetFilter | None:
+def _restored(
+    tracks: list[tuple[Estimator, EstimatorProgress | Recomputation]], fences: dict[int, int]
+) -> FleetFilter | None:
     """All filters as their checkpoints left them; None where one could not be read, which is then marked as failed."""
+    estimators = [estimator for estimator, _ in tracks]
     fleet_parameters = []
     for estimator in estimators:
         try:
             fleet_parameters.append(_parameters_of(estimator.folder))
         except InvalidParameters as wrong:
-            record_failure(estimator, EstimatorFailed(str(wrong)))
+            record_failure(estimator, EstimatorFailed(str(wrong)), fences[estimator.pk])
             return None
     fleet = FleetFilter(fleet_parameters)
-    for place, estimator in enumerate(estimators):
+    for place, (estimator, track) in enumerate(tracks):
         try:
-            fleet.restore(place, bytes(estimator.progress.checkpoint or b""))
+            fleet.restore(place, bytes(track.checkpoint or b""))
         except BadCheckpoint as wrong:
-            record_failure(estimator, EstimatorFailed(str(wrong)))
+            record = stop_recomputation if track.is_again else record_failure
+            record(estimator, EstimatorFailed(str(wrong)), fences[estimator.pk])
             return None
     return fleet
 
@@ -89,22 +109,25 @@ def _advance(
             str(Skipped.DIVERGED): int(np.count_nonzero(result.skipped == Outcome.DIVERGED)),
         }
     )
-    times = chunk.usable(next(iter(chunk.block.columns)))
+    times, currents = (chunk.usable(name) for name in list(chunk.block.columns)[:2])
     return Advance(
         estimator=estimator,
+        track=chunk.track,
         fence=fence,
-        cursor=chunk.id_before(len(chunk), estimator.progress.cursor),
-        rows_seen=len(chunk),
+        place=chunk.after(len(chunk)),
         latest_time=float(times[-1]) if len(times) else chunk.latest_time,
+        latest_row=int(chunk.block.ids[places[-1]]) if len(times) else chunk.track.latest_row,
         skipped=skipped,
         late_from=chunk.sifted.late_from,
         checkpoint=checkpoint,
         row_ids=chunk.block.ids[places][stepped],
         times=times[stepped],
+        currents=currents[stepped],
         means=result.means[stepped],
         covariances=result.covariances[stepped],
         predicted_voltage=result.predicted_voltage[stepped],
         innovation=result.innovation[stepped],
         innovation_variance=result.innovation_variance[stepped],
         seconds=seconds,
+        libraries=own_libraries(),
     )

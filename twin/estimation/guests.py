@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,59 +17,69 @@ from sandbox.guest import Guest
 from sandbox.limits import Limits
 from sandbox.zygote import running_zygote
 from twin.errors import EstimatorFailed, SandboxUnavailable
-from twin.models import SCRIPT_NAME, Estimator
+from twin.models import SCRIPT_NAME, Estimator, EstimatorProgress, Recomputation
 
 GUEST = "twin.estimation.guest"
 MOST_WARM = 32
 LOAD_SECONDS = 60.0
 SPARE_DISK_BYTES = 64 * 2**20
+MOST_LIBRARIES = 100
 MOST_LINES = 2**20  # of a script, so that a made-up number stays out of the database
 
 
 @dataclass
 class Warm:
-    """A guest and the row after which its estimator stands; None before it has been told."""
+    """A guest and where its estimator stands; None before it has been told."""
 
     guest: Guest
-    cursor: int | None = None
+    position: tuple[Any, ...] | None = None
+    libraries: dict[str, str] = field(default_factory=dict)
 
 
 class WarmGuests:
-    """Of one thread: guests by estimator."""
+    """Of one thread: guests by estimator and track."""
 
     def __init__(self, most: int = MOST_WARM) -> None:
         self.most = most
-        self._warm: OrderedDict[int, Warm] = OrderedDict()
+        self._warm: OrderedDict[tuple[int, bool], Warm] = OrderedDict()
 
-    def at_cursor(self, estimator: Estimator) -> Guest:
-        """A guest that stands where the estimator's checkpoint does; raises EstimatorFailed, SandboxUnavailable."""
-        progress = estimator.progress
-        warm = self._warm.get(estimator.pk)
+    def at_checkpoint(self, estimator: Estimator, track: EstimatorProgress | Recomputation) -> Guest:
+        """A guest that stands where the track's checkpoint does; raises EstimatorFailed, SandboxUnavailable."""
+        key = (estimator.pk, track.is_again)
+        warm = self._warm.get(key)
         if warm is None or not warm.guest.alive:
-            self.close(estimator.pk)
-            warm = self._warm[estimator.pk] = Warm(loaded_guest(estimator)[0])
-        self._warm.move_to_end(estimator.pk)
+            self._close(key)
+            guest, found = loaded_guest(estimator)
+            warm = self._warm[key] = Warm(guest, libraries=versions_checked(found.get("library_versions")))
+        self._warm.move_to_end(key)
         while len(self._warm) > self.most:
-            self.close(next(iter(self._warm)))
-        if warm.cursor != progress.cursor:
+            self._close(next(iter(self._warm)))
+        if warm.position != track.position:
             with failing_as_estimator(warm.guest):
-                warm.guest.call("restore", {"checkpoint": bytes(progress.checkpoint or b"")}, LOAD_SECONDS)
-            warm.cursor = progress.cursor
+                warm.guest.call("restore", {"checkpoint": bytes(track.checkpoint or b"")}, LOAD_SECONDS)
+            warm.position = track.position
         return warm.guest
 
-    def stands_at(self, estimator: Estimator, cursor: int | None) -> None:
-        """None: nobody knows, so its checkpoint is given to it before the next row."""
-        if estimator.pk in self._warm:
-            self._warm[estimator.pk].cursor = cursor
+    def stands_at(self, track: EstimatorProgress | Recomputation, position: tuple[Any, ...]) -> None:
+        if (track.pk, track.is_again) in self._warm:
+            self._warm[track.pk, track.is_again].position = position
+
+    def libraries_of(self, track: EstimatorProgress | Recomputation) -> dict[str, str]:
+        warm = self._warm.get((track.pk, track.is_again))
+        return warm.libraries if warm else {}
 
     def close(self, estimator_id: int) -> None:
-        warm = self._warm.pop(estimator_id, None)
+        for is_again in (False, True):
+            self._close((estimator_id, is_again))
+
+    def _close(self, key: tuple[int, bool]) -> None:
+        warm = self._warm.pop(key, None)
         if warm is not None:
             warm.guest.close()
 
     def close_all(self) -> None:
-        for estimator_id in list(self._warm):
-            self.close(estimator_id)
+        for key in list(self._warm):
+            self._close(key)
 
 
 def loaded_guest(estimator: Estimator) -> tuple[Guest, dict[str, Any]]:
@@ -133,3 +143,9 @@ def failure_of(error: Mapping[str, Any], *, row: int | None = None, output: str 
 def storable(text: str) -> str:
     """PostgreSQL stores no NUL; a script may print or raise one."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def versions_checked(found: object) -> dict[str, str]:
+    """As told by a process that a script has run in: taken for text, and for no more than a page of it."""
+    pairs = list(found.items())[:MOST_LIBRARIES] if isinstance(found, dict) else []
+    return {storable(str(name))[:100]: storable(str(version))[:100] for name, version in pairs}

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Model, Q
 from django.utils import timezone
 
 from twin.models import EstimatorProgress
@@ -23,21 +23,30 @@ KEEP_SECONDS = 10.0  # after a commit, so that warm scripts stay where they are 
 SPARE_SECONDS = 60.0  # beyond the longest call, for what else a round does
 
 
-def claim(estimator_ids: Collection[int]) -> dict[int, int]:
-    """Those that this process may step now, with the fence of each."""
+def claim(ids: Collection[int], records: type[Model] = EstimatorProgress) -> dict[int, int]:
+    """Those that this process may step now, with the fence of each. `records` have owner, lease_until and fence."""
     now = timezone.now()
-    wanted = EstimatorProgress.objects.filter(pk__in=estimator_ids)
+    wanted = records._default_manager.filter(pk__in=ids)
     held = wanted.filter(lease_until__gt=now).exclude(owner=this_process())
     dead = [owner for owner in set(held.values_list("owner", flat=True)) if _is_dead(owner)]
     free = Q(owner=this_process()) | Q(lease_until=None) | Q(lease_until__lte=now) | Q(owner__in=dead)
-    until = now + timedelta(seconds=3 * settings.SANDBOX_CALL_SECONDS + SPARE_SECONDS)
-    wanted.filter(free).update(owner=this_process(), lease_until=until, fence=F("fence") + 1)
+    wanted.filter(free).update(owner=this_process(), lease_until=_end_of_a_round(), fence=F("fence") + 1)
     return dict(wanted.filter(owner=this_process()).values_list("pk", "fence"))
 
 
-def release(estimator_ids: Collection[int]) -> None:
+def extend(estimator_id: int, fence: int) -> bool:
+    """As long a lease as a new one, where nobody else has claimed it since; a commit leaves but a short one."""
+    mine = EstimatorProgress.objects.filter(pk=estimator_id, owner=this_process(), fence=fence)
+    return mine.update(lease_until=_end_of_a_round()) > 0
+
+
+def _end_of_a_round() -> datetime:
+    return timezone.now() + timedelta(seconds=3 * settings.SANDBOX_CALL_SECONDS + SPARE_SECONDS)
+
+
+def release(ids: Collection[int], records: type[Model] = EstimatorProgress) -> None:
     """For what was claimed and then not stepped."""
-    EstimatorProgress.objects.filter(pk__in=estimator_ids, owner=this_process()).update(lease_until=None)
+    records._default_manager.filter(pk__in=ids, owner=this_process()).update(lease_until=None)
 
 
 @cache

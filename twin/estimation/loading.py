@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
 
 from datahub.models import Battery
-from datahub.queries import rows_after
+from datahub.queries import rows_in_order
 from sandbox.guest import Guest
 from twin import tables
 from twin.errors import EstimatorFailed, SandboxUnavailable
 from twin.estimation.commit import record_failure
-from twin.estimation.guests import LOAD_SECONDS, failing_as_estimator, loaded_guest, storable
+from twin.estimation.guests import LOAD_SECONDS, failing_as_estimator, loaded_guest, storable, versions_checked
+from twin.estimation.keeping import keep_start
+from twin.estimation.recomputing import set_out
+from twin.estimation.replacing import stop_recomputation
 from twin.estimation.work import as_scripts_know_them
-from twin.models import Estimator, EstimatorProgress
+from twin.models import Estimator, EstimatorProgress, Recomputation
 from twin.states import Stored, has_enough_data
-from twin.versions import make_current
+from twin.versions import arrive, lock_versions
 
 OBJECT = "estimator"  # the entry of a script that defines an object; it needs no data to be made
 ROWS_AT_ONCE = 20_000
 MOST_DATASET_ROWS = 2_000_000
-MOST_LIBRARIES = 100
 
 
 def load_estimator(estimator: Estimator) -> Estimator:
-    """Loads the script and makes the version current; or keeps it as failed, with the reason, and changes no other.
+    """Loads the script, after which the version can arrive; or keeps it as failed, and changes no other.
 
     Raises what it recorded: EstimatorFailed, SandboxUnavailable. Done twice it does no harm.
     """
@@ -41,29 +45,66 @@ def load_estimator(estimator: Estimator) -> Estimator:
         record_failure(estimator, EstimatorFailed(unavailable.message))
         raise
     with transaction.atomic():
+        lock_versions(estimator)
         Estimator.objects.filter(pk=estimator.pk).update(
             state=Stored.WAITING, last_error="", traceback="", error_line=None, error_row=None, script_output=output,
             entry=storable(str(found.get("entry")))[:255],
-            library_versions=_versions_checked(found.get("library_versions")),
+            library_versions=versions_checked(found.get("library_versions")),
         )  # fmt: skip
         if begun is not None:
-            _keep_start(estimator, *begun)
-        make_current(estimator, unless_newer=True)
+            _keep_start(estimator, begun)
+        arrive(estimator)
     estimator.refresh_from_db()
     return estimator
 
 
-def _begun(guest: Guest, estimator: Estimator, entry: str) -> tuple[list[str], bytes] | None:
-    """Names of the states and the first checkpoint; None where data is needed that is not there yet."""
+def restart_estimator(estimator: Estimator) -> Estimator:
+    """Makes the stand before the first row anew, now that rows have come late, for the recomputation that waits for it.
+
+    Raises what it recorded, as above. Done twice it does no harm.
+    """
+    waiting = Recomputation.objects.filter(pk=estimator.pk, needs_start=True)
+    if not waiting.exists():
+        return estimator
+    try:
+        guest, found = loaded_guest(estimator)
+        with guest:
+            begun = _begun(guest, estimator, str(found.get("entry")))
+        if begun is None or begun.state_names != estimator.progress.state_names:
+            raise EstimatorFailed("Loaded once more the script begins with other states than before.")
+    except (EstimatorFailed, SandboxUnavailable) as wrong:
+        failure = wrong if isinstance(wrong, EstimatorFailed) else EstimatorFailed(wrong.message)
+        stop_recomputation(estimator, failure)
+        raise
+    with transaction.atomic():
+        again = waiting.select_for_update().first()
+        if again is not None:
+            set_out(again, keep_start(estimator, {"checkpoint": begun.checkpoint}, begun.data_until))
+            again.save()
+    return estimator
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A script's estimator before the first row."""
+
+    state_names: list[str]
+    checkpoint: bytes
+    data_until: float | None  # newest test_time, s, of the rows that it was given; None: of none
+
+
+def _begun(guest: Guest, estimator: Estimator, entry: str) -> Begun | None:
+    """None where data is needed that is not there yet."""
     battery = Battery.objects.get(pk=estimator.battery_id)
     with_dataset = entry != OBJECT and estimator.required_time > 0
     if with_dataset:
         estimator.battery = battery
         if not has_enough_data(estimator):
             return None
+    until = None
     with failing_as_estimator(guest):
         if with_dataset:
-            _hand_over_rows(guest, battery, estimator.required_time)
+            until = _hand_over_rows(guest, battery, estimator.required_time)
         answer = guest.call("begin", {"metadata": battery.metadata}, settings.SANDBOX_FORECAST_SECONDS)
     names, checkpoint = answer.get("state_names"), answer.get("checkpoint")
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names) and isinstance(checkpoint, bytes)):
@@ -72,40 +113,36 @@ def _begun(guest: Guest, estimator: Estimator, entry: str) -> tuple[list[str], b
         tables.columns_of(names)
     except tables.BadStateName as wrong:
         raise EstimatorFailed(str(wrong)) from None
-    return names, checkpoint
+    return Begun(names, checkpoint, until)
 
 
-def _hand_over_rows(guest: Guest, battery: Battery, required_time: float) -> None:
-    """The rows in order of arrival up to the one that completes the required time.
+def _hand_over_rows(guest: Guest, battery: Battery, required_time: float) -> float | None:
+    """The rows in order of test_time up to the one that completes the required time; returns its test_time.
 
     Not all that happen to be there when a worker comes by: a run can be repeated, and gives the same numbers.
     """
-    cursor, rows, first, last = 0, 0, np.inf, -np.inf
+    place: tuple[float, int] | None = None
+    rows, first = 0, np.nan
     while rows < MOST_DATASET_ROWS:
-        block = rows_after(battery, cursor, ROWS_AT_ONCE)
+        block = rows_in_order(battery, place, ROWS_AT_ONCE)
         if not len(block):
-            return
+            break
         times = block.columns["test_time"]
-        firsts = np.fmin(first, np.fmin.accumulate(times))
-        lasts = np.fmax(last, np.fmax.accumulate(times))
-        enough = np.flatnonzero(lasts - firsts >= required_time)
+        first = times[0] if np.isnan(first) else first
+        enough = np.flatnonzero(times - first >= required_time)
         taken = int(enough[0]) + 1 if len(enough) else len(block)
         columns = as_scripts_know_them({name: values[:taken] for name, values in block.columns.items()})
         guest.call("collect", {"columns": columns}, LOAD_SECONDS)
+        place, rows = (float(times[taken - 1]), int(block.ids[taken - 1])), rows + taken
         if len(enough):
-            return
-        cursor, rows, first, last = int(block.ids[-1]), rows + taken, float(firsts[-1]), float(lasts[-1])
+            break
+    return place[0] if place else None
 
 
-def _keep_start(estimator: Estimator, state_names: list[str], checkpoint: bytes) -> None:
+def _keep_start(estimator: Estimator, begun: Begun) -> None:
     """Where it begins, unless it has stepped rows already: a retry goes on from where it stopped."""
     begins = EstimatorProgress.objects.filter(pk=estimator.pk, rows_seen=0)
-    if begins.update(state_names=state_names, checkpoint=checkpoint):
+    if begins.update(state_names=begun.state_names, checkpoint=begun.checkpoint):
         tables.drop(connection, estimator.pk)
-        tables.create(connection, estimator.pk, state_names)
-
-
-def _versions_checked(found: object) -> dict[str, str]:
-    """As told by a process that a script has run in: taken for text, and for no more than a page of it."""
-    pairs = list(found.items())[:MOST_LIBRARIES] if isinstance(found, dict) else []
-    return {storable(str(name))[:100]: storable(str(version))[:100] for name, version in pairs}
+        tables.create(connection, estimator.pk, begun.state_names)
+        keep_start(estimator, {"checkpoint": begun.checkpoint}, begun.data_until)

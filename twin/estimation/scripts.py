@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from sandbox.errors import ScriptError
 from sandbox.guest import Guest
@@ -15,12 +17,24 @@ from twin.errors import EstimatorFailed, SandboxUnavailable
 from twin.estimation.answers import Stepped, checked, joined
 from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.guests import WarmGuests, failure_of, storable
-from twin.estimation.lease import claim
-from twin.estimation.sieve import Skipped
-from twin.estimation.work import Chunk, as_scripts_know_them, next_chunk, with_progress, with_rows_waiting
-from twin.models import Estimator
-from twin.states import Kind, Stored, has_enough_data
+from twin.estimation.lease import claim, extend
+from twin.estimation.recomputing import begin_recomputations
+from twin.estimation.replacing import stop_recomputation
+from twin.estimation.sieve import NEEDED
+from twin.estimation.work import (
+    Chunk,
+    as_scripts_know_them,
+    being_recomputed,
+    next_chunk,
+    tracks_of,
+    with_progress,
+    with_rows_waiting,
+)
+from twin.models import Estimator, EstimatorProgress, Recomputation
+from twin.states import Kind, Skipped, Stored, has_enough_data
 from twin.versions import queue_start
+
+log = logging.getLogger(__name__)
 
 MOST_A_ROUND = 200
 SECONDS_A_CALL = 1.0  # after which a guest answers with what it has, so that others have their turn
@@ -31,7 +45,10 @@ warm_guests = WarmGuests()
 
 def advance_scripts() -> bool:
     """One round: a chunk for each script with rows waiting. Tells whether any row was taken."""
-    waiting = with_rows_waiting(Kind.SCRIPT, MOST_A_ROUND)
+    begin_recomputations(Kind.SCRIPT)
+    waiting = dict.fromkeys(
+        [*with_rows_waiting(Kind.SCRIPT, MOST_A_ROUND), *being_recomputed(Kind.SCRIPT, MOST_A_ROUND)]
+    )
     return sum(map(_advance_one, waiting)) > 0
 
 
@@ -40,21 +57,44 @@ def _advance_one(estimator_id: int) -> bool:
     found = with_progress([estimator_id]) if fence is not None else []
     if fence is None or not found:
         return False
-    estimator = found[0]
+    try:
+        return _advance_claimed(found[0], fence)
+    except (OperationalError, InterfaceError):  # of the database, not of the estimator
+        raise
+    except Exception as wrong:
+        # What nobody foresaw stops this estimator, and none of the others.
+        log.exception("Estimator %s could not be stepped.", estimator_id)
+        warm_guests.close(estimator_id)
+        told = storable(f"ROVI could not go on with it: {type(wrong).__name__}: {wrong}.")
+        record_failure(found[0], EstimatorFailed(told), fence)
+        return True
+
+
+def _advance_claimed(estimator: Estimator, fence: int) -> bool:
     if estimator.state == Stored.WAITING and not _may_begin(estimator):
         return False
+    took_any = False
+    for place, track in enumerate(tracks_of(estimator)):
+        if place and not extend(estimator.pk, fence):
+            break
+        took_any |= _advance_track(estimator, track, fence)
+    return took_any
+
+
+def _advance_track(estimator: Estimator, track: EstimatorProgress | Recomputation, fence: int) -> bool:
+    record = stop_recomputation if track.is_again else record_failure
     try:
-        advance = _advanced(estimator, fence)
+        advance = _advanced(estimator, track, fence)
     except EstimatorFailed as failure:
-        record_failure(estimator, failure)
-        warm_guests.close(estimator_id)
+        record(estimator, failure, fence)
+        warm_guests.close(estimator.pk)
         return True
     except SandboxUnavailable as unavailable:
-        record_failure(estimator, EstimatorFailed(unavailable.message))
+        record(estimator, EstimatorFailed(unavailable.message), fence)
         return False
-    if not commit([advance]) or advance.failure is not None:
-        warm_guests.close(estimator_id)
-    return advance.rows_seen > 0
+    if not commit([advance]) or advance.failure is not None or advance.did_replace:
+        warm_guests.close(estimator.pk)
+    return advance.did_something
 
 
 def _may_begin(estimator: Estimator) -> bool:
@@ -67,8 +107,8 @@ def _may_begin(estimator: Estimator) -> bool:
     return True
 
 
-def _advanced(estimator: Estimator, fence: int) -> Advance:
-    chunk = next_chunk(estimator, _most_rows(estimator))
+def _advanced(estimator: Estimator, track: EstimatorProgress | Recomputation, fence: int) -> Advance:
+    chunk = next_chunk(estimator, track, _most_rows(estimator))
     if not len(chunk.sifted.usable):
         return _advance(estimator, fence, chunk, None, None, "")
     return _advance(estimator, fence, chunk, *_step(estimator, chunk))
@@ -83,7 +123,7 @@ def _most_rows(estimator: Estimator) -> int:
 def _step(estimator: Estimator, chunk: Chunk) -> tuple[Stepped | None, EstimatorFailed | None, str]:
     """What came of the usable rows, what stopped it before their end, and what the script printed."""
     columns = as_scripts_know_them({name: chunk.usable(name) for name in chunk.block.columns})
-    guest = warm_guests.at_cursor(estimator)
+    guest = warm_guests.at_checkpoint(estimator, chunk.track)
     try:
         stepped = _call(guest, columns, estimator, SECONDS_A_CALL)
     except ScriptError:
@@ -96,7 +136,7 @@ def _step_one_by_one(
     estimator: Estimator, chunk: Chunk, columns: Mapping[str, np.ndarray]
 ) -> tuple[Stepped | None, EstimatorFailed | None, str]:
     warm_guests.close(estimator.pk)
-    guest = warm_guests.at_cursor(estimator)
+    guest = warm_guests.at_checkpoint(estimator, chunk.track)
     until = time.monotonic() + settings.SANDBOX_CALL_SECONDS
     parts: list[Stepped] = []
     failure: EstimatorFailed | None = None
@@ -137,31 +177,33 @@ def _advance(
     output: str,
 ) -> Advance:
     """Rows that are skipped before a row that failed are counted now; those after it when it is behind."""
-    progress = estimator.progress
+    track = chunk.track
     taken = stepped.rows if stepped else 0
     seen, skipped, late_from = chunk.up_to(taken)
-    cursor = chunk.id_before(seen, progress.cursor)
+    place = chunk.after(seen)
     used = chunk.sifted.usable[:taken]
-    times, voltages = chunk.needed("test_time")[used], chunk.needed("voltage")[used]
+    times, currents, voltages = (chunk.needed(name)[used] for name in NEEDED)
     found = used
     if stepped is not None and stepped.took_first:
         skipped = skipped + Counter({str(Skipped.FIRST_CONTROL): 1})
         found = used[1:]
     nothing = np.empty(0)
     predicted = stepped.predicted_voltage if stepped else nothing
-    warm_guests.stands_at(estimator, cursor)
+    warm_guests.stands_at(track, place.position(track))
     return Advance(
         estimator=estimator,
+        track=track,
         fence=fence,
-        cursor=cursor,
-        rows_seen=seen,
+        place=place,
         latest_time=float(times[-1]) if taken else chunk.latest_time,
+        latest_row=int(chunk.block.ids[used[-1]]) if taken else track.latest_row,
         skipped=skipped,
         late_from=late_from,
-        checkpoint=stepped.checkpoint if stepped else bytes(progress.checkpoint or b""),
+        checkpoint=stepped.checkpoint if stepped else bytes(track.checkpoint or b""),
         row_ids=chunk.block.ids[found],
         times=times[len(used) - len(found) :],
-        means=stepped.means if stepped else nothing.reshape(0, len(progress.state_names)),
+        currents=currents[len(used) - len(found) :],
+        means=stepped.means if stepped else nothing.reshape(0, len(estimator.progress.state_names)),
         covariances=stepped.covariances if stepped else nothing.reshape(0, 0),
         predicted_voltage=predicted,
         innovation=voltages[len(used) - len(found) :] - predicted,
@@ -169,4 +211,5 @@ def _advance(
         seconds=stepped.seconds if stepped else 0.0,
         failure=failure,
         script_output=output,
+        libraries=warm_guests.libraries_of(track),
     )

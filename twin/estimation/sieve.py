@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.states import Skipped
+
 NEEDED = ("test_time", "current", "voltage")
-
-
-class Skipped(StrEnum):
-    """Why a row gave no estimate."""
-
-    FIRST_CONTROL = "first_control"  # the first row only says which current flows until the second
-    NO_TEST_TIME = "no_test_time"
-    NOT_FINITE = "not_finite"  # current or voltage is missing
-    LATE = "late"  # older than a row already taken
-    DIVERGED = "diverged"  # its numbers broke the arithmetic of the built-in filter
+NO_READING = 1e15  # from here on a number is no reading; the built-in filter passes such rows over, too
 
 
 @dataclass(frozen=True)
@@ -35,8 +27,8 @@ def sift(
     time: NDArray[np.float64], current: NDArray[np.float64], voltage: NDArray[np.float64], latest_time: float | None
 ) -> Sifted:
     """Sifts rows in order of arrival; `latest_time` is the test_time of the newest row taken before them."""
-    timed = np.isfinite(time)
-    finite = timed & np.isfinite(current) & np.isfinite(voltage)
+    timed = np.abs(time) < NO_READING  # false for NaN
+    finite = timed & (np.abs(current) < NO_READING) & (np.abs(voltage) < NO_READING)
     taken = time[finite]
     begin = -np.inf if latest_time is None else latest_time
     newest_before = np.maximum.accumulate(np.concatenate(([begin], taken)))[:-1]

@@ -1,0 +1,92 @@
+"""Late rows: the estimates from their time on are made once more, in order of time, beside those that are shown.
+
+A second track (twin.models.Recomputation) of the same estimator is stepped by the same rounds as all others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from energykit.ukf import FleetFilter, JointFilterParameters
+from jobs.queue import enqueue
+from twin import tables
+from twin.estimation.keeping import keep_start, newest_before
+from twin.estimation.work import AT_WORK, STEPPED
+from twin.models import Checkpoint, Estimator, EstimatorProgress, Recomputation
+from twin.states import Skipped
+
+# Where rows come late all the time, each of them would have the same rows made anew; so some are awaited first.
+PAUSE_SECONDS = 30.0
+MOST_AT_ONCE = 200
+OF_THE_ROW_ITSELF = (str(Skipped.NO_TEST_TIME), str(Skipped.NOT_FINITE))
+
+
+def begin_recomputations(kind: str) -> int:
+    """Begins one for each estimator of a kind that has late rows and none under way; tells how many."""
+    rested = Q(progress__replaced=None) | Q(progress__replaced__lte=timezone.now() - timedelta(seconds=PAUSE_SECONDS))
+    found = Estimator.objects.filter(
+        STEPPED, rested, kind=kind, state__in=AT_WORK, progress__late_from__isnull=False, recomputation=None
+    )
+    ids = list(found.order_by("progress__updated").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    return sum(map(_begin, ids))
+
+
+def _begin(estimator_id: int) -> bool:
+    with transaction.atomic():
+        progress = (
+            EstimatorProgress.objects.select_for_update().filter(pk=estimator_id, late_from__isnull=False).first()
+        )
+        if progress is None or Recomputation.objects.filter(pk=estimator_id).exists():
+            return False
+        assert progress.late_from is not None
+        estimator = Estimator.objects.select_related("battery").get(pk=estimator_id)
+        start = newest_before(estimator, progress.late_from)
+        if start is None and not estimator.is_script:
+            start = keep_start(estimator, stand_before_the_first_row(estimator))
+        # A process that died may have left one behind.
+        tables.drop(connection, estimator_id, again=True)
+        tables.create(connection, estimator_id, progress.state_names, again=True)
+        again = Recomputation(
+            estimator=estimator,
+            up_to=progress.cursor,
+            cursor=progress.cursor,
+            rows_seen=progress.rows_seen,
+            rows_skipped={why: n for why, n in progress.rows_skipped.items() if why in OF_THE_ROW_ITSELF},
+            late_time=progress.late_from,
+            needs_start=start is None,
+        )
+        if start is not None:
+            set_out(again, start)
+        again.save(force_insert=True)
+        if start is None:
+            again.start_job = enqueue(
+                "restart_estimator",
+                subject=f"twin.estimator:{estimator.pk}",
+                title=f"Start {estimator} once more for late rows"[:300],
+                arguments={"estimator_id": estimator.pk},
+                max_tries=3,
+            )
+            again.save(update_fields=["start_job"])
+    return True
+
+
+def set_out(again: Recomputation, start: Checkpoint) -> None:
+    """Lets it go on from a kept checkpoint; the caller saves it."""
+    for name, value in start.stand().items():
+        setattr(again, name, value)
+    again.from_time, again.from_row, again.from_stepped = start.latest_time, start.latest_row, start.rows_stepped
+    again.read_time, again.read_row = start.latest_time, start.latest_row
+    again.kept_stepped = start.rows_stepped
+    again.rows_skipped = dict(Counter(again.rows_skipped) + Counter(start.unestimated))
+    again.needs_start, again.error = False, ""
+
+
+def stand_before_the_first_row(estimator: Estimator) -> dict[str, object]:
+    """Of the built-in filter: its parameters tell all."""
+    parameters = JointFilterParameters.from_mapping(estimator.parameters or {})
+    return {"checkpoint": FleetFilter([parameters]).checkpoint(0), "reference_capacity": parameters.capacity_ah}
