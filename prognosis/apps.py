@@ -8,5 +8,7 @@ class PrognosisConfig(AppConfig):
 
     def ready(self) -> None:
         from prognosis import storage, tasks  # noqa: F401, PLC0415  (models are ready only now)
+        from prognosis.forgetting import forget_with_estimates  # noqa: PLC0415  (as above)
 
+        forget_with_estimates()
         storage.remove_files_with_their_records()

@@ -27,6 +27,45 @@ class NameRefused(Refused):
         super().__init__(message, fields={field: [message]})
 
 
+class RegisteredMeanwhile(Refused):
+    code = "registered_meanwhile"
+    status = 409
+    hint = "Register it again; it becomes the next version."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Others register the forecaster {name!r} at this moment.", fields={"name": ["Try again."]})
+
+
+class NoBatteries(Refused):
+    code = "no_batteries"
+    status = 422
+    hint = "Name batteries that there are, or a text that their names hold."
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, fields={"batteries": [message]})
+
+
+class OptionRefused(Refused):
+    """Something about how a forecast is made that cannot be taken."""
+
+    code = "option_refused"
+    status = 422
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message, fields={field: [message]})
+
+
+class ResultMissing(Refused):
+    """The record says that there is a result, and its file is gone or cannot be read."""
+
+    code = "result_missing"
+    status = 410
+    hint = "Run the forecast again."
+
+    def __init__(self, number: int | None) -> None:
+        super().__init__(f"The file with the result of forecast {number} is gone, or cannot be read.")
+
+
 class FieldMissing(Refused):
     code = "field_missing"
     status = 422
@@ -129,6 +168,26 @@ class ForecastNotReady(Refused):
 
     code = "forecast_not_ready"
     status = 503
+
+
+class RunGoesOn(Refused):
+    code = "forecast_goes_on"
+    status = 409
+    hint = "Cancel its job first, or wait."
+
+    def __init__(self, number: int, state: str) -> None:
+        super().__init__(f"Forecast {number} is {state} and cannot be deleted now.")
+
+
+class GroupGoesOn(Refused):
+    """A fleet forecast or a comparison whose job has not ended."""
+
+    code = "forecast_goes_on"
+    status = 409
+    hint = "Cancel its job first, or wait."
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"{group} is being made and cannot be deleted now.")
 
 
 class NoResult(Refused):

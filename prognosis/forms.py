@@ -1,4 +1,4 @@
-"""Forms for people: ask for a forecast, register a forecaster."""
+"""A form that registers a forecaster; those that ask for forecasts are in forecast_forms.py."""
 
 from __future__ import annotations
 
@@ -9,94 +9,32 @@ from django.core.files.base import File
 from django.db import connection
 
 from access.errors import Refused
-from datahub.errors import NoSuchBattery
-from datahub.models import Battery
-from datahub.queries import battery_named
-from prognosis.forecasting.load import Load, load_from
+from prognosis.forecast_forms import KINDS as BUILT_IN
+from prognosis.forecast_forms import PRESETS
 from prognosis.forecasting.sql import check_template
-from prognosis.models import Forecaster, ForecastRun
-from prognosis.requests import uploaded_csv
+from prognosis.models import Forecaster
+from prognosis.states import ForecasterKind
 from prognosis.tables import sql_dialect
-from prognosis.validators import check_name, check_script, check_support_files
+from prognosis.validators import check_name, check_options, check_script, check_support_files
 from uploads.forms import SeveralFiles, with_kept
 
-SECONDS_A_UNIT = {"s": 1.0, "h": 3600.0, "d": 86_400.0, "y": 365.25 * 86_400.0}
-UNITS = [("s", "seconds"), ("h", "hours"), ("d", "days"), ("y", "years")]
-LOADS = [
-    ("none", "Time alone"),
-    ("current", "Constant current, A (+ charging)"),
-    ("power", "Constant power, W (+ charging)"),
-    ("csv", "CSV: test_time in s and current, power or temperature"),
-]
-FIELD_OF = {"ahead_time": "ahead", "resolution": "step"}  # a load's field to the form's
+KINDS = [("script", "A script of your own"), *BUILT_IN]
+QUERY = "SELECT test_time, q_t__base_values, q_t__base_values_std FROM $TABLE_NAME$ ORDER BY test_time DESC LIMIT 20000"
+SCRIPT = '''"""Capacity goes on along a straight line; its band grows with the distance."""
+
+import numpy as np
+import pandas as pd
 
 
-class ForecastForm(forms.Form):
-    """What to forecast; once valid, `load` and `battery_asked` are what `request_run` takes."""
-
-    battery = forms.CharField(max_length=255)
-    ahead = forms.FloatField(initial=1, min_value=0, label="Ahead")
-    ahead_unit = forms.ChoiceField(choices=UNITS, initial="y", label="Unit")
-    step = forms.FloatField(initial=1, min_value=0, label="Step")
-    step_unit = forms.ChoiceField(choices=UNITS, initial="d", label="Unit")
-    profile = forms.ChoiceField(choices=LOADS, initial="none", widget=forms.RadioSelect, label="Load")
-    current = forms.FloatField(required=False, label="Current, A", help_text="Positive while charging.")
-    power = forms.FloatField(required=False, label="Power, W", help_text="Positive while charging.")
-    csv = forms.FileField(
-        required=False, label="CSV", help_text="Each row holds from its test_time (s from now) to the next row."
-    )
-
-    load: Load
-    battery_asked: Battery
-
-    def clean_battery(self) -> str:
-        try:
-            self.battery_asked = battery_named(self.cleaned_data["battery"])
-        except NoSuchBattery as unknown:
-            raise forms.ValidationError(unknown.message) from None
-        return self.battery_asked.name
-
-    def clean(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        if {"ahead", "step", "profile"} - set(given):
-            return given
-        kind = given["profile"]
-        values: dict[str, Any] = {
-            "ahead_time": given["ahead"] * SECONDS_A_UNIT[given["ahead_unit"]],
-            "resolution": given["step"] * SECONDS_A_UNIT[given["step_unit"]],
-        }
-        if kind in ("current", "power"):
-            values[kind] = given.get(kind)
-            if values[kind] is None:
-                self.add_error(kind, "Give its value.")
-        try:
-            self.load = load_from(values, self._csv_text() if kind == "csv" else "")
-        except Refused as refused:
-            for name, complaints in refused.fields.items():
-                self.add_error(FIELD_OF.get(name, name), complaints)
-        return given
-
-    def _csv_text(self) -> str:
-        file = self.cleaned_data.get("csv")
-        if file is None:
-            self.add_error("csv", "Choose a file.")
-            return ""
-        try:
-            return uploaded_csv(file)
-        except Refused as refused:
-            self.add_error("csv", refused.message)
-            return ""
-
-
-class ForecastRunForm(ForecastForm, forms.ModelForm):
-    """The same in the admin."""
-
-    class Meta:
-        model = ForecastRun
-        fields = ()
-
-    def _post_clean(self) -> None:
-        """Puts nothing into a record: `request_run` makes it, and fields of the same name mean other things there."""
+def forecast(past_estimates, load):
+    time = past_estimates["test_time"] - past_estimates["test_time"].iloc[-1]
+    capacity = past_estimates["q_t__base_values"]
+    slope, newest = np.polyfit(time, capacity, 1)
+    spread = np.hypot(np.std(capacity - (newest + slope * time)), past_estimates["q_t__base_values_std"].iloc[-1])
+    line = newest + slope * load["test_time"]
+    growth = np.sqrt(1 + (load["test_time"] / max(-time.iloc[0], 1.0)) ** 2)
+    return pd.DataFrame({"capacity": line, "capacity_std": spread * growth})
+'''
 
 
 class ForecasterForm(forms.ModelForm):
@@ -122,15 +60,32 @@ class ForecasterForm(forms.ModelForm):
         Forecaster.objects.all(), required=False, widget=forms.HiddenInput, label="Keep the files of"
     )
 
+    kind = forms.ChoiceField(
+        choices=KINDS, required=False, initial="script", help_text="A built-in kind takes no script, query or files."
+    )
+    preset = forms.ChoiceField(choices=PRESETS, required=False, label="Chemistry", help_text="Of the ageing model.")
+
     class Meta:
         model = Forecaster
-        fields = ("name", "sql_query")
+        fields = ("name", "kind", "sql_query")
 
     checked_script: str
     checked_files: list[File]
+    options: dict[str, Any]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
+        given["kind"] = given.get("kind") or ForecasterKind.SCRIPT
+        self.options = {"preset": given["preset"]} if given.get("preset") else {}
+        if given["kind"] != ForecasterKind.SCRIPT:
+            with _faults_at(self, "preset"):
+                check_options(given["kind"], self.options)
+            for name in self.battery_names():
+                with _faults_at(self, "batteries"):
+                    check_name(name)
+            return given
+        if not given.get("sql_query") and "sql_query" not in self.errors:
+            self.add_error("sql_query", "This field is required.")
         file = given.get("script_file")
         with _faults_at(self, "script_file" if file else "definition"):
             self.checked_script = check_script(file.read() if file else given.get("definition", ""))

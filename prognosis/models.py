@@ -12,6 +12,9 @@ from django.utils import timezone
 from datahub.models import Battery
 from jobs.models import Job
 from jobs.models import State as JobState
+from prognosis.groups import Comparison, FleetForecast
+from prognosis.states import ForecasterKind, ForecasterState, RunState
+from twin.models import Estimator
 from uploads.models import AnySupportFile
 from uploads.storage import keep_names
 
@@ -29,18 +32,11 @@ def path_of_run_file(run: ForecastRun, name: str) -> str:
     return str(PurePosixPath("forecasts", str(run.folder), name))
 
 
-class ForecasterState:
-    """Plain words, so that a new one costs no migration."""
-
-    WAITING = "waiting"
-    READY = "ready"
-    FAILED = "failed"
-
-
 class Forecaster(models.Model):
-    """One version of a script that forecasts. A version never changes: registering the name again makes the next one.
+    """One version of what forecasts: a script, or a built-in kind with its options, as a battery's standing forecaster.
 
-    The current version of a name is the newest that the sandbox could load; one that fails leaves it in place.
+    A version never changes: registering the name again makes the next one. The current version of a name is the newest
+    that the sandbox could load; one that fails leaves it in place.
     """
 
     name = models.CharField(
@@ -48,11 +44,19 @@ class Forecaster(models.Model):
     )
     version = models.PositiveIntegerField(editable=False)
     is_current = models.BooleanField(default=False, editable=False, help_text="Forecasts are made with it.")
+    kind = models.CharField(
+        max_length=20, default=ForecasterKind.SCRIPT, help_text="script, or one that is built in: auto, trend, ageing."
+    )
+    options = models.JSONField(
+        default=dict, blank=True, help_text="Of a built-in kind, such as the preset of the cell's chemistry."
+    )
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    script = models.FileField(upload_to=path_of_script, storage=keep_names, max_length=200)
-    script_sha256 = models.CharField(max_length=64, editable=False)
+    script = models.FileField(upload_to=path_of_script, storage=keep_names, max_length=200, blank=True)
+    script_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     sql_query = models.TextField(
-        "SQL template", help_text="Fetches the history: SELECT … FROM $TABLE_NAME$ …, over the health estimates."
+        "SQL template",
+        blank=True,
+        help_text="Fetches the history: SELECT … FROM $TABLE_NAME$ …, over the health estimates.",
     )
 
     state = models.CharField(max_length=12, default=ForecasterState.WAITING, db_index=True, editable=False)
@@ -78,6 +82,10 @@ class Forecaster(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def is_script(self) -> bool:
+        return self.kind == ForecasterKind.SCRIPT
 
     @property
     def state_sentence(self) -> str:
@@ -124,16 +132,6 @@ class SupportFile(AnySupportFile):
         return folder_of(self.forecaster)
 
 
-class RunState:
-    """Plain words, so that a new one costs no migration."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    ENDED = (DONE, FAILED)
-
-
 class ForecastRun(models.Model):
     """One forecast: what was asked, what it was made from, and what came out."""
 
@@ -144,6 +142,19 @@ class ForecastRun(models.Model):
     is_pinned = models.BooleanField(
         default=False, editable=False, help_text="This very version was asked for, not whichever is current."
     )
+    kind = models.CharField(
+        max_length=20, default=ForecasterKind.SCRIPT, help_text="script, or one that is built in: auto, trend, ageing."
+    )
+    options = models.JSONField(default=dict, blank=True)
+    fleet = models.ForeignKey(FleetForecast, null=True, on_delete=models.CASCADE, related_name="runs")
+    comparison = models.ForeignKey(Comparison, null=True, on_delete=models.CASCADE, related_name="runs")
+    place = models.PositiveIntegerField(default=0, help_text="Within its comparison.")
+    label = models.CharField(max_length=100, blank=True, help_text="What the load is called.")
+    threshold = models.FloatField(null=True, help_text="SOH whose crossing is told, 0 to 1.")
+    as_of = models.FloatField(
+        null=True, help_text="test_time, s: made of nothing newer. Empty: made of all that was known."
+    )
+    last_test_time = models.FloatField(null=True, help_text="Of the battery's rows when it was asked for, s.")
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     load = models.JSONField(help_text="ahead_time and resolution in s; current in A or power in W, + charging.")
     profile = models.FileField(
@@ -154,6 +165,10 @@ class ForecastRun(models.Model):
     forecaster_name = models.CharField(max_length=255, blank=True)
     forecaster_version = models.PositiveIntegerField(null=True)
     script_sha256 = models.CharField(max_length=64, blank=True)
+    estimator = models.ForeignKey(
+        Estimator, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Whose estimates it was made from."
+    )
+    estimator_version = models.PositiveIntegerField(null=True, help_text="Stays when the estimator is deleted.")
     sql = models.TextField(blank=True, verbose_name="SQL", help_text="The statement that fetched the history.")
     history_rows = models.PositiveIntegerField(null=True)
     newest_estimate = models.FloatField(null=True, help_text="Its test_time, s: where the load begins.")
@@ -162,6 +177,27 @@ class ForecastRun(models.Model):
     result_file = models.FileField(upload_to=path_of_run_file, blank=True, max_length=200)
     result_rows = models.PositiveIntegerField(null=True)
     result_columns = models.JSONField(default=list)
+
+    # --- what it says -------------------------------------------------------------------------------------------------
+    made_by = models.CharField(max_length=20, blank=True, help_text="The built-in kind that made it: what auto chose.")
+    why = models.TextField(blank=True, help_text="Why that kind, and from what.")
+    headline = models.TextField(blank=True, help_text="When the threshold is crossed, and how sure that is.")
+    reference_capacity = models.FloatField(null=True, help_text="What 100 % SOH is, Ah.")
+    horizon_end = models.FloatField(null=True, help_text="battery_time of the last point, s.")
+    crossing_probability = models.FloatField(null=True, help_text="Of crossing the threshold within the horizon.")
+    crossing_q05 = models.FloatField(null=True, help_text="battery_time, s; empty: not within the horizon.")
+    crossing_q25 = models.FloatField(null=True)
+    crossing_q50 = models.FloatField(null=True, db_index=True)
+    crossing_q75 = models.FloatField(null=True)
+    crossing_q95 = models.FloatField(null=True)
+
+    # --- held to its word; see scoring/ ------------------------------------------------------------------------------
+    scored_column = models.CharField(
+        max_length=200, blank=True, help_text="What of the result is held against truth; - for nothing."
+    )
+    next_score = models.FloatField(null=True, db_index=True, help_text="battery_time, s, of the next point to score.")
+    scored_estimator = models.BigIntegerField(null=True, help_text="Id of the estimator whose estimates are the truth.")
+    scored_series = models.BigIntegerField(null=True, help_text="How often those had been replaced by late rows.")
 
     state = models.CharField(max_length=12, default=RunState.QUEUED, db_index=True)
     seconds = models.FloatField(null=True, help_text="From the first query to the stored result, s.")
@@ -185,6 +221,16 @@ class ForecastRun(models.Model):
         return f"Forecast {self.pk} for {self.battery}"
 
     @property
+    def made_with(self) -> str:
+        """The version that made it, also after it was deleted; before, the one that will. Or the built-in kind."""
+        if self.kind != ForecasterKind.SCRIPT:
+            chosen = f" ({self.made_by})" if self.made_by and self.made_by != self.kind else ""
+            return f"{self.kind}{chosen}"
+        if self.forecaster_name:
+            return f"{self.forecaster_name} v{self.forecaster_version}"
+        return str(self.forecaster or "")
+
+    @property
     def state_now(self) -> str:
         """The state, also when its worker was killed or its job cancelled before it could write one."""
         return RunState.FAILED if self._was_abandoned else self.state
@@ -204,3 +250,29 @@ class ForecastRun(models.Model):
         return self.state not in RunState.ENDED and (
             self.job is None or self.job.state in (JobState.FAILED, JobState.CANCELLED)
         )
+
+
+class ForecastScore(models.Model):
+    """How far off a forecast was, at one range of horizons: sums, so that any number of them can be added up.
+
+    Errors are truth less forecast, as shares of SOH.
+    """
+
+    run = models.ForeignKey(ForecastRun, on_delete=models.CASCADE, related_name="scores")
+    horizon = models.PositiveSmallIntegerField(help_text="Place among the ranges of prognosis.scoring.horizons.")
+    points = models.PositiveIntegerField(default=0)
+    sum_error = models.FloatField(default=0.0)
+    sum_absolute = models.FloatField(default=0.0)
+    sum_squared = models.FloatField(default=0.0)
+    sum_absolute_of_last_value = models.FloatField(default=0.0, help_text="Had it said that nothing changes.")
+    banded = models.PositiveIntegerField(default=0, help_text="Points that have a band.")
+    inside_50 = models.PositiveIntegerField(default=0, help_text="Of those, truth between q25 and q75.")
+    inside_90 = models.PositiveIntegerField(default=0, help_text="Of those, truth between q05 and q95.")
+    sum_pinball = models.FloatField(default=0.0, help_text="Mean pinball loss of the five quantiles, of those.")
+
+    class Meta:
+        ordering = ["run", "horizon"]
+        constraints = [models.UniqueConstraint(fields=["run", "horizon"], name="one_score_a_horizon")]
+
+    def __str__(self) -> str:
+        return f"{self.run} at horizon {self.horizon}"

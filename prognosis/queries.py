@@ -5,18 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import Case, Count, F, IntegerField, QuerySet, When
+from django.db.models.fields.files import FieldFile
 
 from datahub.models import Battery
-from prognosis.errors import ForecasterFailed, NoForecaster
-from prognosis.models import Forecaster, ForecasterState, ForecastRun
+from prognosis.errors import ForecasterFailed, NoForecaster, ResultMissing
+from prognosis.models import Comparison, FleetForecast, Forecaster, ForecasterState, ForecastRun, ServedBattery
+from prognosis.states import RunState
 from prognosis.storage import from_parquet
+from twin.models import Estimator
+from twin.queries import fleet_health
+from twin.tables import columns_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+NAMES_AT_ONCE = 500
+CAPACITY_STATES = ("q_t.base_values", "q_t")
+QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 
 
 def forecaster_of(battery_name: str) -> Forecaster:
@@ -29,6 +40,17 @@ def forecaster_of(battery_name: str) -> Forecaster:
     if found is None:
         raise NoForecaster(battery_name)
     return found
+
+
+def forecasters_of(battery_names: Sequence[str]) -> dict[str, Forecaster]:
+    """By battery's name, as `forecaster_of` chooses them; those that have none are left out. Few queries for many."""
+    chosen: dict[str, Forecaster] = {}
+    for start in range(0, len(battery_names), NAMES_AT_ONCE):
+        names = battery_names[start : start + NAMES_AT_ONCE]
+        served = ServedBattery.objects.filter(battery_name__in=names).select_related("forecaster")
+        for each in served.order_by("forecaster__is_current", "forecaster_id"):
+            chosen[each.battery_name] = each.forecaster
+    return chosen
 
 
 def check_can_run(forecaster: Forecaster) -> None:
@@ -67,17 +89,99 @@ def latest_runs() -> QuerySet[ForecastRun]:
 
 
 def result_of(run: ForecastRun) -> dict[str, np.ndarray]:
-    """The columns of load and forecast; empty where there is no result."""
-    return from_parquet(run.result_file) if run.result_file else {}
+    """The columns of load and forecast; empty where there is no result. Raises ResultMissing where its file is gone."""
+    return _read(run, run.result_file)
+
+
+def result_bytes(run: ForecastRun) -> bytes:
+    """The result as a Parquet file; raises ResultMissing."""
+    try:
+        with run.result_file.open("rb") as file:
+            content: bytes = file.read()
+    except OSError:
+        raise ResultMissing(run.pk) from None
+    return content
 
 
 def history_used_by(run: ForecastRun) -> dict[str, np.ndarray]:
-    """The columns that the script was given as past estimates; empty where it did not come so far."""
-    return from_parquet(run.history_file) if run.history_file else {}
+    """The columns that were taken as past estimates; empty where it did not come so far. Raises ResultMissing."""
+    return _read(run, run.history_file)
 
 
 def load_used_by(run: ForecastRun) -> dict[str, np.ndarray]:
-    return from_parquet(run.load_file) if run.load_file else {}
+    """Raises ResultMissing."""
+    return _read(run, run.load_file)
+
+
+@dataclass(frozen=True)
+class CrossingTimes:
+    """By quantile: with this probability SOH is below the threshold by then; None is not within the horizon."""
+
+    probability: float | None
+    horizon_end: float | None
+    battery_time: dict[str, float | None]  # s
+    date: dict[str, datetime | None]
+
+
+def crossing_of_run(run: ForecastRun) -> CrossingTimes:
+    times = {name: getattr(run, f"crossing_{name}") for name in QUANTILES}
+    dates = {name: date_of(run, at) for name, at in times.items()}
+    return CrossingTimes(run.crossing_probability, run.horizon_end, times, dates)
+
+
+def date_of(run: ForecastRun, battery_time: float | None) -> datetime | None:
+    """A battery_time, s, in the calendar: the newest estimate is taken for the moment when the forecast was asked for.
+
+    One that was made as of an earlier time began so much earlier. None where that is not known, or beyond what
+    calendars hold.
+    """
+    if battery_time is None or run.newest_estimate is None:
+        return None
+    newest = run.newest_estimate if run.as_of is None or run.last_test_time is None else run.last_test_time
+    try:
+        return run.created + timedelta(seconds=battery_time - newest)
+    except OverflowError:
+        return None
+
+
+def count_of_runs(group: FleetForecast | Comparison) -> dict[str, int]:
+    """By state, also of those whose job ended before they were made."""
+    counts = dict(group.runs.order_by().values_list("state").annotate(Count("pk")))
+    if group.job is None or group.job.state in ("failed", "cancelled"):
+        left = sum(counts.pop(state, 0) for state in (RunState.QUEUED, RunState.RUNNING))
+        counts[RunState.FAILED] = counts.get(RunState.FAILED, 0) + left
+    return {state: counts.get(state, 0) for state in (RunState.QUEUED, RunState.RUNNING, *RunState.ENDED)}
+
+
+def fleet_rows(fleet: FleetForecast) -> QuerySet[ForecastRun]:
+    """The soonest to cross first, then those that may, then those that stay above, those without a result last."""
+    ranked = (
+        latest_runs()
+        .filter(fleet=fleet)
+        .annotate(is_left=Case(When(state=RunState.DONE, then=0), default=1, output_field=IntegerField()))
+    )
+    return ranked.order_by(
+        "is_left",
+        (F("crossing_q50") - F("newest_estimate")).asc(nulls_last=True),
+        (F("crossing_q05") - F("newest_estimate")).asc(nulls_last=True),
+        F("crossing_probability").desc(nulls_last=True),
+        "battery__name",
+    )
+
+
+def newest_soh(runs: Sequence[ForecastRun]) -> dict[int, float]:
+    """SOH that each forecast began with, by its id, as the estimators tell it now."""
+    health = fleet_health({run.battery_id for run in runs})
+    return {run.pk: soh for run in runs if (found := health.get(run.battery_id)) and (soh := found.soh) is not None}
+
+
+def _read(run: ForecastRun, file: FieldFile) -> dict[str, np.ndarray]:
+    if not file:
+        return {}
+    try:
+        return from_parquet(file)
+    except (OSError, ValueError):  # gone, or cut short: pyarrow's errors are one of these
+        raise ResultMissing(run.pk) from None
 
 
 def as_lists(columns: Mapping[str, np.ndarray]) -> dict[str, list[float | None]]:
@@ -94,3 +198,9 @@ def as_csv(columns: Mapping[str, np.ndarray]) -> str:
     writer.writerow(columns)
     writer.writerows(zip(*as_lists(columns).values(), strict=True))
     return out.getvalue()
+
+
+def state_column(estimator: Estimator, states: Sequence[str]) -> str | None:
+    """The column of the first state that bears one of these names."""
+    names = estimator.progress.state_names
+    return next((column for name, column in zip(names, columns_of(names), strict=True) if name in states), None)

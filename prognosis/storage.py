@@ -37,6 +37,12 @@ def from_parquet(file: IO[bytes] | FieldFile) -> dict[str, np.ndarray]:
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
+def put_file(file: FieldFile, name: str, content: ContentFile[bytes]) -> None:
+    """Stores a run's file in place of what an earlier try left there, of which the record may not know."""
+    file.storage.delete(file.field.generate_filename(file.instance, name))
+    file.save(name, content, save=False)
+
+
 def remove_files_with_their_records() -> None:
     """A deleted record's files go once its deletion is committed; Django leaves them by itself."""
     post_delete.connect(_remove_script, Forecaster, dispatch_uid="prognosis.remove_script")
@@ -53,5 +59,9 @@ def _remove_support_file(sender: type, instance: SupportFile, **_: Any) -> None:
 
 
 def _remove_run_files(sender: type, instance: ForecastRun, **_: Any) -> None:
+    remove_files_of(instance)
+
+
+def remove_files_of(run: ForecastRun) -> None:
     for name in RUN_FILES:
-        remove_once_committed(getattr(instance, name))
+        remove_once_committed(getattr(run, name))

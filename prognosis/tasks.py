@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.registry import job
+from django.db.models import QuerySet
+
+from jobs.registry import duty, job
 from jobs.running.report import Report
-from prognosis.models import Forecaster, ForecastRun
+from prognosis.models import Comparison, FleetForecast, Forecaster, ForecastRun
+from prognosis.states import RunState
 
 
 @job("load_forecaster", title="Load a forecaster's script")
@@ -25,3 +28,29 @@ def run_forecast(report: Report, run_id: int) -> dict[str, Any]:
     ForecastRun.objects.filter(pk=run_id).update(job=report.job)  # a retry is another job
     making.run_forecast(run)
     return {"forecast": run.pk, "rows": run.result_rows}
+
+
+@job("forecast_fleet", title="Forecast a fleet")
+def forecast_fleet(report: Report, group_id: int) -> dict[str, Any]:
+    FleetForecast.objects.filter(pk=group_id).update(job=report.job)  # a retry is another job
+    return _make_group(report, ForecastRun.objects.filter(fleet=group_id).order_by("pk"))
+
+
+@job("compare_loads", title="Compare loads")
+def compare_loads(report: Report, group_id: int) -> dict[str, Any]:
+    Comparison.objects.filter(pk=group_id).update(job=report.job)  # as above
+    return _make_group(report, ForecastRun.objects.filter(comparison=group_id).order_by("place"))
+
+
+def _make_group(report: Report, runs: QuerySet[ForecastRun]) -> dict[str, Any]:
+    from prognosis.forecasting import fleet  # noqa: PLC0415  (as above)
+
+    runs.exclude(state__in=RunState.ENDED).update(job=report.job)
+    return fleet.make_runs(list(runs.values_list("pk", flat=True)), report)
+
+
+@duty("scores of forecasts")
+def score_forecasts() -> bool:
+    from prognosis.scoring.duty import score_some  # noqa: PLC0415  (as above)
+
+    return score_some()

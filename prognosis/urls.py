@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+from prognosis.group_viewsets import ComparisonViewSet, FleetForecastViewSet
 from prognosis.views import Register, Run, RunNamed
 from prognosis.viewsets import ForecasterViewSet, ForecastViewSet
 
@@ -17,4 +18,6 @@ urlpatterns: list[URLPattern] = [
 api_routes: list[tuple[str, Any, str]] = [
     ("forecasters", ForecasterViewSet, "forecaster"),
     ("forecasts", ForecastViewSet, "forecast"),
+    ("fleet-forecasts", FleetForecastViewSet, "fleet"),
+    ("comparisons", ComparisonViewSet, "comparison"),
 ]

@@ -15,16 +15,18 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access.permissions import ViewerReadsEngineerWrites
+from access.permissions import OnlyAdministrators, ViewerReadsEngineerWrites
 from datahub.exports import CSV, PARQUET, Format
 from datahub.negotiation import CsvRenderer, ParquetRenderer, RowsNegotiation
 from datahub.queries import battery_named
 from prognosis.errors import NoResult
-from prognosis.forecasting.runs import request_run, run_again
+from prognosis.forecasting.runs import delete_run, kind_of, request_run, run_again, usual_way
+from prognosis.group_serializers import ScoreSerializer
 from prognosis.models import Forecaster, ForecastRun
-from prognosis.queries import as_csv, as_lists, latest_runs, result_of
-from prognosis.registration import register_forecaster
-from prognosis.requests import load_of_request
+from prognosis.queries import as_csv, as_lists, latest_runs, result_bytes, result_of
+from prognosis.registration import register_built_in, register_forecaster
+from prognosis.requests import load_of_request, way_asked, with_json_read
+from prognosis.scoring.table import scores_by_horizon, scores_of_forecasters, scores_of_run
 from prognosis.serializers import (
     ForecasterSerializer,
     ForecasterWithScriptSerializer,
@@ -33,6 +35,10 @@ from prognosis.serializers import (
     ForecastWithResultSerializer,
     RegistrationSerializer,
 )
+from prognosis.states import ForecasterKind
+
+BATTERY = OpenApiParameter("battery", str, description="Its name: scores of this battery alone.")
+BY_HORIZON = OpenApiParameter("by_horizon", bool, description="Each range of horizons by itself.")
 
 
 class ForecasterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
@@ -41,20 +47,50 @@ class ForecasterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     queryset = Forecaster.objects.select_related("registered_by").prefetch_related("served", "files")
     permission_classes = (ViewerReadsEngineerWrites,)
     parser_classes = (JSONParser, MultiPartParser, FormParser)
-    filterset_fields = ("name", "state", "is_current", "served__battery_name")
+    filterset_fields = ("name", "kind", "state", "is_current", "served__battery_name")
     search_fields = ("name", "served__battery_name", "last_error")
     ordering_fields = ("id", "name", "version", "registered")
+
+    def get_permissions(self) -> list[Any]:
+        return [OnlyAdministrators()] if self.action == "destroy" else list(super().get_permissions())
 
     def get_serializer_class(self) -> type[ForecasterSerializer]:
         return ForecasterWithScriptSerializer if self.action == "retrieve" else ForecasterSerializer
 
     @extend_schema(request=RegistrationSerializer, responses={201: ForecasterSerializer})
     def create(self, request: Request) -> Response:
-        """Stores a version and queues its first loading; `state` becomes ready or failed."""
-        asked = RegistrationSerializer(data=request.data)
+        """Stores a version and queues a script's first loading; `state` becomes ready or failed.
+
+        A built-in kind is ready at once: it is then what forecasts for these batteries by default.
+        """
+        asked = RegistrationSerializer(data=_as_map(request))
         asked.is_valid(raise_exception=True)
-        forecaster = register_forecaster(**asked.validated_data, registered_by=request.user)
+        given = {**asked.validated_data, "registered_by": request.user}
+        if given.pop("kind", ForecasterKind.SCRIPT) == ForecasterKind.SCRIPT:
+            given.pop("options", None)
+            forecaster = register_forecaster(**given)
+        else:
+            given.pop("files", None)
+            forecaster = register_built_in(**given, kind=asked.validated_data["kind"])
         return Response(ForecasterSerializer(forecaster).data, status=201)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Deletes this version; forecasts that it made stay, and tell which it was."""
+        self.get_object().delete()
+        return Response(status=204)
+
+    @extend_schema(parameters=[BATTERY, BY_HORIZON], responses=ScoreSerializer(many=True), filters=False)
+    @action(detail=False, pagination_class=None)
+    def scores(self, request: Request) -> Response:
+        """How every forecaster's stored forecasts did against what was estimated later, the best first.
+
+        Of the whole fleet, or of one battery; all horizons together, or each range of them by itself.
+        """
+        name = request.query_params.get("battery", "")
+        battery = battery_named(name) if name else None
+        is_apart = request.query_params.get("by_horizon", "").lower() in ("1", "true", "yes")
+        found = scores_by_horizon(battery) if is_apart else scores_of_forecasters(battery)
+        return Response(ScoreSerializer(found, many=True).data)
 
 
 class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
@@ -62,25 +98,47 @@ class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     queryset = latest_runs()
     parser_classes = (JSONParser, MultiPartParser, FormParser)
-    filterset_fields = ("battery", "battery__name", "forecaster", "state")
+    filterset_fields = {
+        "battery": ["exact"], "battery__name": ["exact"], "forecaster": ["exact"], "state": ["exact"],
+        "kind": ["exact"], "fleet": ["exact"], "comparison": ["exact"], "crossing_q50": ["gte", "lte", "isnull"],
+        "crossing_probability": ["gte", "lte"],
+    }  # fmt: skip
     search_fields = ("battery__name", "forecaster_name", "error")
-    ordering_fields = ("id", "created", "finished", "seconds")
+    ordering_fields = ("id", "created", "finished", "seconds", "crossing_q50")
+
+    def get_permissions(self) -> list[Any]:
+        return [OnlyAdministrators()] if self.action == "destroy" else list(super().get_permissions())
 
     def get_serializer_class(self) -> type[ForecastSerializer]:
         return ForecastWithResultSerializer if self.action == "retrieve" else ForecastSerializer
 
     @extend_schema(request=ForecastRequestSerializer, responses={202: ForecastSerializer})
     def create(self, request: Request) -> Response:
-        """Asks for a forecast; read it here once `state` is done."""
-        asked = ForecastRequestSerializer(data=request.data)
+        """Asks for a forecast; read it here once `state` is done.
+
+        Without `kind` and `forecaster` the battery's own forecaster makes it, and where it has none, `auto`.
+        """
+        asked = ForecastRequestSerializer(data=_as_map(request))
         asked.is_valid(raise_exception=True)
-        run = request_run(
-            battery_named(asked.validated_data["battery"]),
-            load_of_request(request),
-            request.user,
-            forecaster=asked.validated_data.get("forecaster"),
-        )
-        return self._accepted(run)
+        given = asked.validated_data
+        battery = battery_named(given["battery"])
+        way = way_asked(given)
+        if way.forecaster is None and not way.kind:
+            way = usual_way(battery, options=way.options, threshold=way.threshold, as_of=way.as_of)
+        is_script = kind_of(battery, way) == ForecasterKind.SCRIPT
+        load = load_of_request(request, strict=True, resolution=1.0 if is_script else None)
+        return self._accepted(request_run(battery, load, request.user, way=way))
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Deletes the forecast with its files and scores; 409 while it is being made."""
+        delete_run(self.get_object())
+        return Response(status=204)
+
+    @extend_schema(responses=ScoreSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=None)
+    def scores(self, request: Request, pk: str) -> Response:
+        """How it did against what was estimated since, by how far ahead; empty before its first time has come."""
+        return Response(ScoreSerializer(scores_of_run(self.get_object()), many=True).data)
 
     @extend_schema(request=None, responses={202: ForecastSerializer})
     @action(detail=True, methods=["post"])
@@ -104,8 +162,7 @@ class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
             raise NoResult(run.pk, run.state_now)
         wanted = request.accepted_renderer.format
         if wanted == PARQUET.name:
-            with run.result_file.open("rb") as file:
-                return _download(file.read(), PARQUET, run)
+            return _download(result_bytes(run), PARQUET, run)
         if wanted == CSV.name:
             return _download(as_csv(result_of(run)), CSV, run)
         return Response(as_lists(result_of(run)))
@@ -120,6 +177,11 @@ class ForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     def _accepted(self, run: ForecastRun) -> Response:
         return Response(ForecastSerializer(run).data, status=202)
+
+
+def _as_map(request: Request) -> dict[str, Any]:
+    """What was sent, with maps and lists where a form holds their JSON as text."""
+    return with_json_read(request.data)
 
 
 def _download(content: bytes | str, wanted: Format, run: ForecastRun) -> HttpResponse:

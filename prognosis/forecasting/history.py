@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,11 @@ from django.db import connection
 
 from datahub.models import Battery
 from prognosis.errors import NoEstimates
-from prognosis.forecasting.sql import history_query
-from prognosis.tables import MAX_ROWS, newest_time, read_history, sql_dialect
-from twin.queries import current_estimator
+from prognosis.forecasting.sql import HistoryQuery, history_query
+from prognosis.queries import CAPACITY_STATES, state_column
+from prognosis.tables import MAX_ROWS, newest_time, read_history, select_spread, sql_dialect
+from twin.models import Estimator
+from twin.queries import current_estimator, fleet_health, packed_place
 from twin.tables import AFTER_STATES, BEFORE_STATES, columns_of, estimates_table
 
 # What an estimator tells beside its states, except the packed covariance, which is no number.
@@ -20,19 +23,25 @@ MORE_COLUMNS = tuple(name for name in (*BEFORE_STATES, *AFTER_STATES) if name no
 
 @dataclass(frozen=True)
 class History:
-    """Columns of equal length, oldest row first. `newest_estimate`: test_time, s, of the newest of all estimates."""
+    """Columns of equal length, oldest row first. `newest_estimate`: test_time, s, of the newest that counts.
 
+    `reference`: what 100 % SOH is, Ah; `capacity`: as estimated newest of these, Ah. None where they are not known.
+    """
+
+    estimator: Estimator
     columns: dict[str, np.ndarray]
     sql: str
     newest_estimate: float
+    reference: float | None = None
+    capacity: float | None = None
 
     @property
     def rows(self) -> int:
         return len(next(iter(self.columns.values())))
 
 
-def history_of(battery: Battery, template: str) -> History:
-    """What `template` selects from the estimates of the battery's current estimator.
+def history_of(battery: Battery, template: str, as_of: float | None = None) -> History:
+    """What `template` selects from the estimates of the battery's current estimator, up to test_time `as_of`, s.
 
     Raises NoEstimates, and TemplateRefused or HistoryFailed for a query that these estimates cannot answer.
     """
@@ -48,16 +57,36 @@ def history_of(battery: Battery, template: str) -> History:
         sql_dialect(connection.vendor),
         table=table,
         columns=["test_time", *columns_of(state_names)],
+        deviations=[f"{column}_std" for column in columns_of(state_names)],
         more_columns=MORE_COLUMNS,
         max_rows=MAX_ROWS,
+        until=as_of,
     )
-    newest_estimate = newest_time(table)
+    newest_estimate = newest_time(table, as_of)
     if newest_estimate is None:
         raise NoEstimates(battery.name, f"the estimator of {battery.name!r} has made no estimate yet")
-    columns = _oldest_first(read_history(query.sql, table), query.newest_first)
+    columns = _oldest_first(read_history(query.sql, table, deviations=_places(query, state_names)), query.newest_first)
     if not len(next(iter(columns.values()))):
         raise NoEstimates(battery.name, "the forecaster's query finds no row among the estimates")
-    return History(columns, query.sql, newest_estimate)
+    health = fleet_health([battery.pk])[battery.pk]
+    capacity = health.capacity if as_of is None else _capacity_at(estimator, newest_estimate)
+    return History(estimator, columns, query.sql, newest_estimate, health.reference_capacity, capacity)
+
+
+def _capacity_at(estimator: Estimator, test_time: float) -> float | None:
+    """As estimated at that time, Ah; None where no capacity is estimated."""
+    column = state_column(estimator, CAPACITY_STATES)
+    if column is None:
+        return None
+    rows = select_spread(connection, estimator.pk, [column], test_time, test_time, 1)
+    return float(rows[-1][1]) if rows and rows[-1][1] is not None else None
+
+
+def _places(query: HistoryQuery, state_names: Sequence[str]) -> dict[str, int]:
+    """Where in the packed covariance the variance of each `…_std` column stands."""
+    columns = columns_of(state_names)
+    states = {f"{column}_std": packed_place(place, place, len(columns)) for place, column in enumerate(columns)}
+    return {alias: states[column] for alias, column in query.deviations.items()}
 
 
 def _oldest_first(columns: dict[str, np.ndarray], newest_first: bool) -> dict[str, np.ndarray]:

@@ -1,93 +1,106 @@
-"""What a battery is asked to do over the time ahead: read from a request, checked, and laid out as columns.
+"""What a battery is asked to do over the time ahead: read from a request and checked. Laid out as columns by layout.py.
 
 Current is positive while charging, and so is power.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prognosis.errors import LoadRefused
-from prognosis.forecasting.profile import MAX_POINTS, Profile, ProfileRefused, read_profile
+from prognosis.forecasting import phases as phase_words
+from prognosis.forecasting.fields import Complaints, Fields
+from prognosis.forecasting.phases import MOST_KEPT_ROWS, Phase, phase_from
+from prognosis.forecasting.profile import MAX_POINTS
 
-if TYPE_CHECKING:
-    import numpy as np
-
-CONSTANTS = ("current", "power")
+MOST_PHASES = 100
+STEPS_WHERE_NONE_IS_GIVEN = 120
+DAY = 86_400.0
+SHORTEST_SECONDS = 1e-6
+ROUNDING = 1e-9  # of a time: sums of durations are off by less, and no step of a load is so short
 
 
 @dataclass(frozen=True)
 class Load:
-    """`ahead_time` and `resolution` in s; `constants` by column; `csv` the text of a profile, or empty."""
+    """`ahead_time` and `resolution` in s; `csv` is the text of the only phase's profile where it came as a CSV."""
 
     ahead_time: float
     resolution: float = 1.0
-    constants: dict[str, float] = field(default_factory=dict)
+    phases: tuple[Phase, ...] = field(default=(Phase(),))
     csv: str = ""
 
     @property
     def points(self) -> int:
         return points_of(self.ahead_time, self.resolution)
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it says nothing but how far ahead: time alone."""
+        return self.phases == (Phase(),)
+
+    @property
+    def spans(self) -> list[tuple[Phase, float, float]]:
+        """Each phase with its beginning and end, s."""
+        return spans_of(self.phases, self.ahead_time)
+
     def description(self) -> dict[str, Any]:
-        """What is kept of it as JSON; the text of a profile is kept as a file."""
-        return {"ahead_time": self.ahead_time, "resolution": self.resolution, **self.constants}
+        """What is kept of it as JSON; the text of a CSV is kept as a file."""
+        extent = {"ahead_time": self.ahead_time, "resolution": self.resolution}
+        if len(self.phases) > 1:
+            return {**extent, "phases": [phase.description() for phase in self.phases]}
+        told = self.phases[0].description()
+        if self.csv:
+            told.pop("profile", None)
+        return {**extent, **told}
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any], csv_text: str = "") -> Load:
-        constants = {name: description[name] for name in CONSTANTS if name in description}
-        return cls(description["ahead_time"], description["resolution"], constants, csv_text)
+        """Raises LoadRefused for what is no description."""
+        return load_from(description, csv_text)
 
 
-def load_from(values: Mapping[str, Any], csv_text: str = "") -> Load:
+def load_from(
+    values: Mapping[str, Any], csv_text: str = "", *, strict: bool = False, resolution: float | None = 1.0
+) -> Load:
     """The load that a request describes, as numbers or as text; raises LoadRefused with the complaints of each field.
 
-    With a CSV, `ahead_time` may be left out: then the load lasts as long as the CSV does.
+    With a CSV or with phases, `ahead_time` may be left out: then the load lasts as long as they do. `resolution` is the
+    step where none is given; None takes about 120 of them. `strict` refuses a step longer than the whole.
     """
-    complaints: dict[str, list[str]] = {}
-    ahead_time = _positive(values, "ahead_time", complaints)
-    resolution = _positive(values, "resolution", complaints)
-    constants = {name: _number(values, name, complaints) for name in CONSTANTS}
-    given = {name: value for name, value in constants.items() if value is not None}
-    if len(given) > 1:
-        complaints.setdefault("power", []).append("Give a current or a power, not both.")
-    profile = _profile_checked(csv_text, complaints)
-    if profile is not None and given:
-        complaints.setdefault("csv", []).append("Give a CSV or a constant, not both.")
+    complaints: Complaints = {}
+    fields = Fields(values, complaints)
+    ahead_time, step = fields.positive("ahead_time"), fields.positive("resolution")
+    found = _phases(fields, csv_text)
     if ahead_time is None and "ahead_time" not in complaints:
-        if profile is not None:
-            ahead_time = profile.end
-        else:
+        ahead_time = _end_of(found)
+        if ahead_time is None and not any(name.startswith(("csv", "profile", "phases")) for name in complaints):
             complaints["ahead_time"] = ["Say how far ahead to forecast, in seconds."]
-    if resolution is None:
-        resolution = 1.0
-    if not complaints and ahead_time is not None:
-        _check_extent(ahead_time, resolution, profile, complaints)
-    if complaints or ahead_time is None:
+        elif ahead_time is not None and math.isinf(ahead_time):
+            complaints["ahead_time"] = ["Say how far ahead to forecast, in seconds: a CSV of one row does not."]
+    if step is None and ahead_time is not None:
+        step = resolution or chosen_step(ahead_time)
+    if complaints or ahead_time is None or step is None:
         raise LoadRefused(complaints)
-    return Load(ahead_time, resolution, given, csv_text if profile is not None else "")
+    _check_extent(ahead_time, step, fields, strict or len(found) > 1)
+    _check_ends(ahead_time, found, fields)
+    if complaints:
+        raise LoadRefused(complaints)
+    return Load(ahead_time, step, found, csv_text if csv_text.strip() else "")
 
 
-def load_columns(load: Load) -> dict[str, np.ndarray]:
-    """`test_time` from 0 to below `ahead_time` in steps of `resolution`, s from the newest estimate, and the profile.
-
-    A value of a CSV holds from its row to the next one, and each point has the mean over its step: so charge and
-    energy are the same at every resolution.
-    """
-    import numpy as np  # noqa: PLC0415  (a web process boots without it)
-
-    columns = {"test_time": np.arange(load.points) * load.resolution}
-    for name, value in load.constants.items():
-        columns[name] = np.full(load.points, value)
-    if load.csv:
-        profile = read_profile(load.csv)
-        edges = np.append(columns["test_time"], min(load.points * load.resolution, profile.end))
-        columns |= {name: profile.means(name, edges) for name in profile.columns}
-    return columns
+def spans_of(phases: tuple[Phase, ...], ahead_time: float) -> list[tuple[Phase, float, float]]:
+    """Each phase with its beginning and end, s; an end that differs from `ahead_time` by rounding is that."""
+    spans, start = [], 0.0
+    for phase in phases:
+        end = ahead_time if phase.duration is None else start + phase.duration
+        if end >= ahead_time * (1.0 - ROUNDING):
+            end = ahead_time
+        spans.append((phase, start, end))
+        start = end
+    return spans
 
 
 def points_of(ahead_time: float, resolution: float) -> int:
@@ -96,55 +109,114 @@ def points_of(ahead_time: float, resolution: float) -> int:
     return points - 1 if points > 1 and (points - 1) * resolution >= ahead_time else points
 
 
-def _profile_checked(text: str, complaints: dict[str, list[str]]) -> Profile | None:
-    if not text.strip():
-        return None
-    try:
-        return read_profile(text)
-    except (ProfileRefused, csv.Error) as wrong:
-        complaints["csv"] = [str(wrong)]
-        return None
+def chosen_step(ahead_time: float) -> float:
+    """Whole days, hours or minutes, or what it takes, so that there are about 120 steps."""
+    step = ahead_time / STEPS_WHERE_NONE_IS_GIVEN
+    unit = next((unit for unit in (DAY, 3600.0, 60.0, 1.0) if step >= unit), None)
+    return step if unit is None else unit * round(step / unit)
 
 
-def _check_extent(
-    ahead_time: float, resolution: float, profile: Profile | None, complaints: dict[str, list[str]]
-) -> None:
-    if math.isinf(ahead_time):
-        complaints["ahead_time"] = ["Say how far ahead to forecast, in seconds: a CSV of one row does not."]
+def _phases(fields: Fields, csv_text: str) -> tuple[Phase, ...]:
+    if not fields.has("phases"):
+        alone = phase_from(fields, csv_text)
+        return (alone,)
+    given = fields.values["phases"]
+    others = [name for name in phase_words.FIELDS if fields.has(name)]
+    if others or csv_text.strip():
+        fields.complain("phases", f"Put {', '.join(others) or 'csv'} into a phase; a load is one or the other.")
+    if not isinstance(given, list) or not 0 < len(given) <= MOST_PHASES:
+        fields.complain("phases", f'Give 1 to {MOST_PHASES} maps, such as [{{"duration": 86400, "current": 1}}, …].')
+        return ()
+    found: list[Phase] = []
+    for place, each in enumerate(given):
+        found.append(_phase(place, each, fields))
+        if sum(phase.rows for phase in found) > MOST_KEPT_ROWS:  # no further one is read
+            fields.complain(
+                f"phases[{place}]",
+                f"Up to here the phases have more than {MOST_KEPT_ROWS:,} rows together; give fewer, or one CSV alone.",
+            )
+            return ()
+    return _with_equal_columns(tuple(found), fields)
+
+
+def _phase(place: int, given: Any, fields: Fields) -> Phase:
+    path = f"phases[{place}]"
+    if not isinstance(given, Mapping):
+        fields.complain(path, "It is no map.")
+        return Phase()
+    inner = Fields(given, fields.complaints, f"{path}.")
+    inner.refuse_others(phase_words.FIELDS)
+    csv_text = given.get("csv") or ""
+    if not isinstance(csv_text, str):
+        inner.complain("csv", "Give the text of a CSV.")
+        csv_text = ""
+    return phase_from(inner, csv_text)
+
+
+def _with_equal_columns(phases: tuple[Phase, ...], fields: Fields) -> tuple[Phase, ...]:
+    """A column that one phase lacks would be unknown there."""
+    known = [(place, phase) for place, phase in enumerate(phases) if not phase.is_recorded]
+    for place, phase in known[1:]:
+        first, before = known[0]
+        if phase.columns != before.columns and not fields.complaints:
+            told, other = (", ".join(sorted(each.columns)) or "nothing" for each in (phase, before))
+            fields.complain(f"phases[{place}]", f"It names {told}, and phases[{first}] {other}; name the same in each.")
+    return phases
+
+
+def _end_of(phases: tuple[Phase, ...]) -> float | None:
+    """Where the load itself ends, s; None where it goes on for ever."""
+    last_end = None
+    total = 0.0
+    for place, phase in enumerate(phases):
+        own = phase.duration
+        if own is None and phase.profile is not None and phase.repeat is None:
+            own = phase.profile.end
+        if own is None:
+            return None
+        total += own
+        last_end = total
+        if place + 1 < len(phases) and math.isinf(own):
+            return None
+    return last_end
+
+
+def _check_extent(ahead_time: float, resolution: float, fields: Fields, strict: bool) -> None:
+    if ahead_time < SHORTEST_SECONDS:
+        fields.complain("ahead_time", f"{ahead_time:g} s is below {SHORTEST_SECONDS:g} s, the shortest there is.")
     elif ahead_time / resolution > MAX_POINTS + 1 or points_of(ahead_time, resolution) > MAX_POINTS:
-        complaints["resolution"] = [
+        fields.complain(
+            "resolution",
             f"{ahead_time:g} s in steps of {resolution:g} s are more than {MAX_POINTS:,} points; "
-            f"take steps of {_rounded_up(ahead_time / MAX_POINTS)} s or more."
-        ]
-    elif profile is not None and profile.end < ahead_time:
-        complaints["ahead_time"] = [
-            f"The CSV ends at {profile.end:g} s, before {ahead_time:g} s; what is asked after that is unknown."
-        ]
+            f"take steps of {_rounded_up(ahead_time / MAX_POINTS)} s or more.",
+        )
+    elif strict and resolution > ahead_time:
+        fields.complain("resolution", f"A step of {resolution:g} s is longer than the {ahead_time:g} s ahead.")
+
+
+def _check_ends(ahead_time: float, phases: tuple[Phase, ...], fields: Fields) -> None:
+    """Every moment ahead lies in a phase, and every phase knows what is asked up to its end."""
+    is_one = len(phases) == 1 and "phases" not in fields.values
+    end = 0.0
+    for place, (phase, start, end) in enumerate(spans_of(phases, ahead_time)):
+        path = "" if is_one else f"phases[{place}]."
+        is_last = place == len(phases) - 1
+        if phase.duration is None and not is_last:
+            fields.complain(f"{path}duration", "Say how long it lasts, in seconds; only the last phase may go without.")
+            return
+        known_until = start + phase.profile.end if phase.profile is not None and phase.repeat is None else math.inf
+        if phase.profile is not None and known_until < end * (1.0 - ROUNDING):
+            fields.complain(
+                "ahead_time" if is_one else f"{path}duration",
+                f"The {'CSV' if is_one else 'profile'} ends at {phase.profile.end:g} s, before {end - start:g} s; "
+                "what is asked after that is unknown.",
+            )
+    if end < ahead_time and not fields.complaints:
+        name = "duration" if is_one else "phases"
+        fields.complain(name, f"The load ends at {end:g} s, before the {ahead_time:g} s that are asked for.")
 
 
 def _rounded_up(value: float) -> str:
     """Two digits, never below `value`: a step that is named must do."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return f"{math.ceil(value / unit) * unit:.6g}"
-
-
-def _positive(values: Mapping[str, Any], name: str, complaints: dict[str, list[str]]) -> float | None:
-    value = _number(values, name, complaints)
-    if value is not None and value <= 0:
-        complaints[name] = [f"{value:g} is not above 0 s."]
-    return value
-
-
-def _number(values: Mapping[str, Any], name: str, complaints: dict[str, list[str]]) -> float | None:
-    """A finite number, or None where there is none, or where it was no number and stands among the complaints."""
-    given = values.get(name)
-    if given is None or given == "":
-        return None
-    try:
-        value = float(given)
-    except (TypeError, ValueError, OverflowError):
-        value = math.nan
-    if isinstance(given, bool) or not math.isfinite(value):
-        complaints[name] = [f"{str(given)[:40]!r} is no finite number."]
-        return None
-    return value

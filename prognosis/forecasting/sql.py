@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -42,10 +42,14 @@ FORBIDDEN = (
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """A statement ready to run, and whether its rows come newest first."""
+    """A statement ready to run, and whether its rows come newest first.
+
+    `deviations`: names of columns in the answer that hold packed covariances, and which deviation each stands for.
+    """
 
     sql: str
     newest_first: bool
+    deviations: dict[str, str] = field(default_factory=dict)
 
 
 def check_template(template: str, dialect: str) -> None:
@@ -54,22 +58,60 @@ def check_template(template: str, dialect: str) -> None:
 
 
 def history_query(
-    template: str, dialect: str, *, table: str, columns: Sequence[str], more_columns: Sequence[str] = (), max_rows: int
+    template: str,
+    dialect: str,
+    *,
+    table: str,
+    columns: Sequence[str],
+    more_columns: Sequence[str] = (),
+    deviations: Sequence[str] = (),
+    max_rows: int,
+    until: float | None = None,
 ) -> HistoryQuery:
-    """The statement for `table`; raises TemplateRefused for a column that is in neither list.
+    """The statement for `table`; raises TemplateRefused for a column that is in none of the lists.
 
-    `*` stands for `columns`; those in `more_columns` are read by name only. The statement returns at most
-    `max_rows` + 1 rows, so that the reader sees when there were more.
+    `*` stands for `columns`; those in `more_columns` are read by name only, and those in `deviations` are selected by
+    themselves. Rows after test_time `until`, s, are not there. The statement returns at most `max_rows` + 1 rows, so
+    that the reader sees when there were more.
     """
     from sqlglot import exp  # noqa: PLC0415  (0.1 s; a web process boots without it)
 
     tree = _parse(template, dialect).copy()
-    _resolve_columns(tree, columns, more_columns)
+    known = {name.lower() for name in (*columns, *more_columns)}
+    found = _take_deviations(tree, {name.lower(): name for name in deviations if name.lower() not in known})
+    _resolve_columns(tree, columns, (*more_columns, *(("covariance",) if found else ())))
+    if until is not None:
+        tree.where(exp.LTE(this=exp.column("test_time", quoted=True), expression=_number(until)), copy=False)
     tree.args["from_"].this.set("this", exp.to_identifier(table, quoted=True))
     limit = tree.args.get("limit")
     asked = int(limit.expression.name) if limit else max_rows + 1
     tree.limit(min(asked, max_rows + 1), copy=False)
-    return HistoryQuery(tree.sql(dialect=dialect, identify=True, comments=False), _is_newest_first(tree))
+    return HistoryQuery(tree.sql(dialect=dialect, identify=True, comments=False), _is_newest_first(tree), found)
+
+
+def _take_deviations(tree: exp.Select, deviations: dict[str, str]) -> dict[str, str]:
+    """Puts the packed covariance in the place of each deviation that is selected; the reader unpacks it."""
+    from sqlglot import exp  # noqa: PLC0415  (as above)
+
+    found, selected = {}, []
+    for part in tree.expressions:
+        column = part.this if isinstance(part, exp.Alias) else part
+        name = deviations.get(column.name.lower()) if isinstance(column, exp.Column) else None
+        if name is not None:
+            found[part.alias_or_name] = name
+            part = exp.alias_(exp.column("covariance"), part.alias_or_name, quoted=True)
+        selected.append(part)
+    tree.set("expressions", selected)
+    for column in tree.find_all(exp.Column):
+        if column.name.lower() in deviations:
+            raise TemplateRefused(f"{column.name!r} can be selected by itself only, not reckoned or sorted with.")
+    return found
+
+
+def _number(value: float) -> exp.Expression:
+    from sqlglot import exp  # noqa: PLC0415  (as above)
+
+    return exp.Literal.number(repr(abs(value))) if value >= 0 else exp.Neg(this=exp.Literal.number(repr(abs(value))))
 
 
 def _parse(template: str, dialect: str) -> exp.Select:

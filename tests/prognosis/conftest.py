@@ -14,6 +14,7 @@ from jobs.running.run import run_job
 from prognosis.forecasting import script
 from prognosis.registration import register_forecaster
 from sandbox import WallsMissing
+from tests.prognosis import past
 from twin import tables
 from twin.models import Estimator, EstimatorProgress
 
@@ -32,6 +33,12 @@ def forecast(past_estimates, load):
 def own_data_folder(settings, tmp_path):
     settings.ROVI_DATA = tmp_path
     settings.MEDIA_ROOT = tmp_path / "uploads"
+
+
+@pytest.fixture
+def battery_with_past(db):
+    yield past.battery_with_past
+    past.drop_tables()
 
 
 @pytest.fixture
@@ -89,7 +96,7 @@ def estimated(db):
         made.append(estimator.pk)
         tables.create(connection, estimator.pk, STATES)
         rows = [
-            (number, 60.0 * number, 0.5, capacity, 0.04, b"\0" * 48, 3.7, 0.001, 1e-4)
+            (number, 60.0 * number, 0.5, capacity, 0.04, b"\0" * 48, 3.7, 0.001, 1e-4, None)
             for number, capacity in enumerate(capacities)
         ]
         tables.insert(connection, estimator.pk, STATES, rows)

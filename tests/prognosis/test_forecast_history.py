@@ -80,6 +80,11 @@ def test_null_is_nan(estimated):
     assert np.isnan(history_of(estimated([1.0]), template).columns["nothing"]).tolist() == [True]
 
 
+def test_as_of_an_earlier_time_the_capacity_is_the_one_of_then(estimated):
+    battery = estimated([1.0, 0.9, 0.5])  # at 0, 60 and 120 s
+    assert [history_of(battery, LATEST_TWO, as_of).capacity for as_of in (0.0, 90.0, 120.0)] == [1.0, 0.9, 0.5]
+
+
 # --- what is missing -----------------------------------------------------------------------------------------------
 def test_a_battery_without_estimator_or_estimates_says_so(estimated):
     battery = estimated([])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from prognosis.errors import LoadRefused
-from prognosis.forecasting.load import Load, load_columns, load_from, points_of
+from prognosis.forecasting.layout import load_columns
+from prognosis.forecasting.load import Load, load_from, points_of
 
 HEADER = "The first line must name test_time and at least one of current, power, temperature, and nothing else"
 WEEK = "test_time,current,temperature\n0,2.0,20\n3600,-1.0,30\n5400,0,25\n"
