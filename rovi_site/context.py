@@ -36,7 +36,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 ENTRIES = (
     ("Fleet", "home", ("/dashboard/",)),
     ("Estimators", "admin:twin_estimator_changelist", ()),
-    ("Forecasters", "admin:prognosis_forecaster_changelist", ("/forecasts/",)),
+    ("Forecasts", "forecasts", ("/forecasts/", "/admin/prognosis/")),
     ("Jobs", "jobs", ()),
     ("Status", "status", ()),
     ("Admin", "admin:index", ()),

@@ -62,6 +62,28 @@ def seconds(name: str, default: float, meaning: str) -> float:
     return _read(name, default, meaning, parse, "a number of seconds, 0 or more")
 
 
+def days(name: str, meaning: str) -> float | None:
+    """More than 0; None where it is not set."""
+
+    def parse(value: str) -> float | None:
+        number = float(value)
+        if not 0 < number < float("inf"):
+            raise ValueError
+        return number
+
+    return _read(name, None, meaning, parse, "a number of days, more than 0, or nothing")
+
+
+def share(name: str, default: float, meaning: str) -> float:
+    def parse(value: str) -> float:
+        number = float(value)
+        if not 0 < number < 1:
+            raise ValueError
+        return number
+
+    return _read(name, default, meaning, parse, "a number between 0 and 1")
+
+
 def switch(name: str, default: bool, meaning: str) -> bool:
     words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
@@ -110,7 +132,7 @@ def folder(name: str, default: Path, meaning: str) -> Path:
 
 
 def _read(name: str, default: T, meaning: str, parse: Callable[[str], T], expected: str, is_secret: bool = False) -> T:
-    shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    shown = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
     if isinstance(default, bool):
         shown = "on" if default else "off"
     VARIABLES[name] = Variable(name, shown, meaning)

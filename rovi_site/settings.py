@@ -88,9 +88,39 @@ SANDBOX_CALL_SECONDS = env.seconds(
 SANDBOX_FORECAST_SECONDS = env.seconds("ROVI_FORECAST_SECONDS", 120.0, "Longest time of one forecast.")
 SANDBOX_MEMORY_BYTES = env.integer("ROVI_SCRIPT_MEMORY_BYTES", 2 * 2**30, "Memory of one script.", at_least=2**26)
 
+# --- forecasts -----------------------------------------------------------------------------------------------------
+END_OF_LIFE_SOH = env.share(
+    "ROVI_END_OF_LIFE_SOH", 0.8, "SOH below which a battery counts as worn out; forecasts tell when that is."
+)
+
 # --- the worker ----------------------------------------------------------------------------------------------------
 ESTIMATION_CHUNK_ROWS = env.integer(
     "ROVI_ESTIMATION_CHUNK_ROWS", 2_000, "Rows stepped between two commits.", at_least=1
+)
+MEASURING_PAUSE_SECONDS = env.seconds(
+    "ROVI_MEASURING_PAUSE_SECONDS", 30.0, "How long a battery's new rows gather before they are measured."
+)
+MEASURING_GAP_SECONDS = env.seconds(
+    "ROVI_MEASURING_GAP_SECONDS", 3600.0, "Nothing is integrated across a longer time between two rows (test_time)."
+)
+MEASURING_CHECKPOINT_ROWS = env.integer(
+    "ROVI_MEASURING_CHECKPOINT_ROWS", 20_000, "Rows between places from which late rows are measured anew.", at_least=1
+)
+CHECKPOINT_ROWS = env.integer(
+    "ROVI_CHECKPOINT_ROWS",
+    1_000,
+    "Estimates between two checkpoints that are kept; late rows are worked in from the last one before them.",
+    at_least=1,
+)
+ESTIMATES_FULL_RATE_DAYS = env.days(
+    "ROVI_ESTIMATES_FULL_RATE_DAYS",
+    "Days of test_time behind the newest estimate after which estimates are thinned; empty: all are kept.",
+)
+ESTIMATES_THINNED_SECONDS = env.integer(
+    "ROVI_ESTIMATES_THINNED_SECONDS",
+    3_600,
+    "Of thinned estimates the last of each so many seconds of test_time stays.",
+    at_least=1,
 )
 WORKER_TICK_SECONDS = env.seconds("ROVI_WORKER_TICK_SECONDS", 0.25, "Pause of an idle worker between two looks.")
 JOB_LEASE_SECONDS = env.seconds("ROVI_JOB_LEASE_SECONDS", 30.0, "A job whose worker is silent this long is taken over.")
@@ -226,6 +256,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,  # a file goes in and does not come out; counters come out and do not go in
+    "ENUM_NAME_OVERRIDES": {"ForecasterKindEnum": ["script", "auto", "trend", "ageing"]},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "rovi_site.schema.describe_refusals",

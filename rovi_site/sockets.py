@@ -113,7 +113,8 @@ def _with_http_answers(protocol: Any, send: Send) -> Send:
             handshake = protocol.handshake_deferred
             del protocol.handshake_deferred  # as Daphne does when it rejects: it tells a handshake that still lasts
             handshake.errback(ConnectionDeny(status, HTTP_PHRASES.get(status, "Refused")))  # type: ignore[no-untyped-call]
-            protocol.server.protocol_disconnected(protocol)
+            if protocol in protocol.server.connections:  # not where the client has gone meanwhile
+                protocol.server.protocol_disconnected(protocol)
         elif message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
             # Daphne's own way leaves out the reason, and refuses 1003, 1007 and 1009 with an exception.
             code = message.get("code") or 1000

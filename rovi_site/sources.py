@@ -32,7 +32,14 @@ def batteries_since(since: float) -> Iterable[tuple[int, Hashable]]:
 def estimators_since(since: float) -> Iterable[tuple[int, Hashable]]:
     moment = datetime.fromtimestamp(since, UTC)
     moved = EstimatorProgress.objects.filter(updated__gte=moment).order_by()
-    marks = {pk: str(cursor) for pk, cursor in moved.values_list("estimator_id", "cursor")}
+    mark = (
+        "cursor",
+        "series",
+        "estimator__is_current",
+        "estimator__followed",
+        "estimator__recomputation__rows_stepped",
+    )
+    marks = {pk: " ".join(map(str, told)) for pk, *told in moved.values_list("estimator_id", *mark)}
     # One that fails or waits does not move, and there are few of them.
     still = Estimator.objects.exclude(state=Stored.READY).order_by()
     for pk, state in still.values_list("pk", "state"):

@@ -16,13 +16,13 @@ from twin.tables import estimates_table
 
 def select_of_many(
     connection: BaseDatabaseWrapper, picks: Mapping[int, tuple[str, Sequence[int]]]
-) -> list[tuple[int, int, float, Any]]:
-    """(estimator id, row id, mean of one state, covariance) of the picked rows of many estimators, in one statement.
+) -> list[tuple[int, float, int, float, Any]]:
+    """(estimator id, test_time, row id, mean of one state, covariance) of picked rows of many, in one statement.
 
     `picks` maps an estimator's id to the column of the state and the row ids.
     """
     parts = [
-        f"SELECT {estimator_id:d} AS estimator, row_id, {quoted(column)} AS value, covariance "
+        f"SELECT {estimator_id:d} AS estimator, test_time, row_id, {quoted(column)} AS value, covariance "
         f"FROM {quoted(estimates_table(estimator_id))} WHERE row_id IN ({', '.join(f'{row:d}' for row in rows)})"
         for estimator_id, (column, rows) in picks.items()
         if rows
@@ -30,8 +30,8 @@ def select_of_many(
     if not parts:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY 1, 2")
-        found: list[tuple[int, int, float, Any]] = cursor.fetchall()
+        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY 1, 2, 3")
+        found: list[tuple[int, float, int, float, Any]] = cursor.fetchall()
     return found
 
 
@@ -58,11 +58,56 @@ def select_mean_nis(
     """(test_time of the middle, mean of innovation² over its variance) of each so many rows of `start <= t <= end`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT AVG(test_time), AVG(innovation * innovation / innovation_variance) "
+            "SELECT AVG(test_time), AVG(nis) FROM (SELECT test_time, "
+            "innovation * innovation / innovation_variance AS nis, "
+            "ROW_NUMBER() OVER (ORDER BY test_time, row_id) - 1 AS place "
             f"FROM {quoted(estimates_table(estimator_id))} "
-            "WHERE test_time >= %s AND test_time <= %s AND row_id > %s AND innovation_variance > 0 "
-            "GROUP BY (row_id - 1) / %s HAVING COUNT(*) * 2 >= %s ORDER BY 1",
+            "WHERE test_time >= %s AND test_time <= %s AND row_id > %s AND innovation_variance > 0) AS numbered "
+            "GROUP BY place / %s HAVING COUNT(*) * 2 >= %s ORDER BY 1",
             [start, end, after_row, rows, rows],
         )
         found: list[tuple[float, float]] = cursor.fetchall()
     return found
+
+
+def count_innovations(connection: BaseDatabaseWrapper, estimator_id: int, start: float, end: float) -> int:
+    """How many estimates of `start <= t <= end` came with a prediction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM {quoted(estimates_table(estimator_id))} "
+            "WHERE test_time >= %s AND test_time <= %s AND innovation_variance > 0",
+            [start, end],
+        )
+        number: int = cursor.fetchone()[0]
+    return number
+
+
+def select_innovations(
+    connection: BaseDatabaseWrapper, estimator_id: int, start: float, end: float, every: int
+) -> list[tuple[float, float, float]]:
+    """(test_time, innovation in V, its expected variance) of every so many-th row of `start <= t <= end`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT test_time, innovation, innovation_variance FROM {quoted(estimates_table(estimator_id))} "
+            "WHERE test_time >= %s AND test_time <= %s AND innovation_variance > 0 AND row_id %% %s = 0 "
+            "ORDER BY test_time, row_id",
+            [start, end, every],
+        )
+        found: list[tuple[float, float, float]] = cursor.fetchall()
+    return found
+
+
+def select_differences(
+    connection: BaseDatabaseWrapper, a: int, b: int, pairs: Sequence[tuple[str, str]], every: int
+) -> tuple[int, list[float], list[float]]:
+    """Of rows that two estimators have both estimated, every so many-th: how many, and of each pair of columns the mean
+    square of b less a; and that difference at the newest common row."""
+    joined = f"FROM {quoted(estimates_table(a))} a JOIN {quoted(estimates_table(b))} b ON b.row_id = a.row_id"
+    less = [f"(b.{quoted(second)} - a.{quoted(first)})" for first, second in pairs]
+    squares = ", ".join(f"AVG({each} * {each})" for each in less)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*), {squares} {joined} WHERE a.row_id %% %s = 0", [every])
+        rows, *means = cursor.fetchone()
+        cursor.execute(f"SELECT {', '.join(less)} {joined} ORDER BY a.test_time DESC, a.row_id DESC LIMIT 1")
+        newest = cursor.fetchone()
+    return (rows, list(means), list(newest)) if rows and newest else (0, [], [])

@@ -23,22 +23,27 @@ from datahub.errors import NoSuchBattery
 from datahub.models import Battery
 from datahub.queries import battery_named, column_names, read_window
 from jobs.queries import jobs_of
+from prognosis.forecast_forms import ForecastForm, last_ask
 from prognosis.forecasting.runs import request_run
-from prognosis.forms import ForecastForm
 from prognosis.models import ForecastRun
 from prognosis.queries import current_forecaster, runs_of
 from rovi_site.pages import errors
+from rovi_site.pages.consistency import panel_of
+from rovi_site.pages.forecast import crossings_of, run_scores
 from rovi_site.pages.forecasts import headline
 from rovi_site.pages.health import Health, StateRow, health_of, state_rows
+from rovi_site.pages.measured import measured_context
 from rovi_site.pages.numbers import UNKNOWN, number
 from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.ranges import PRESETS, range_of
 from rovi_site.pages.series import telemetry_columns
+from rovi_site.pages.versions import followed_of, versions_context
 from rovi_site.pages.words import SIMULATED, Badge, data_badge, forecast_badge
 
-TABS = ("overview", "health", "data", "forecasts", "about")
+TABS = ("overview", "health", "cycles", "data", "forecasts", "about")
 SHOWN_ROWS = 50
 SHOWN_RUNS = 20
+SHOWN_COMPARISONS = 5
 SHOWN_JOBS = 10
 NEAR_NAMES = 5
 
@@ -60,10 +65,7 @@ class RunRow:
 
     @property
     def by(self) -> str:
-        """The version that made it, also after it was deleted; before, the one that will."""
-        if self.run.forecaster_name:
-            return f"{self.run.forecaster_name} v{self.run.forecaster_version}"
-        return str(self.run.forecaster or UNKNOWN)
+        return self.run.made_with or UNKNOWN
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -76,7 +78,7 @@ def battery_page(request: HttpRequest, name: str) -> HttpResponse:
     form = None
     if request.method == "POST":
         need(Role.OPERATOR, request, "Forecasting")
-        form = ForecastForm(request.POST, request.FILES)
+        form = ForecastForm(request.POST, request.FILES, battery=battery)
         answer = _ask_for_forecast(request, battery, form)
         if answer is not None:
             return answer
@@ -88,9 +90,9 @@ def _ask_for_forecast(request: HttpRequest, battery: Battery, form: ForecastForm
     if not form.is_valid():
         return None
     try:
-        run = request_run(battery, form.load, request.user)
+        run = request_run(battery, form.load, request.user, way=form.way)
     except Refused as refused:
-        form.add_error(None, f"{refused.message} {refused.hint}".strip())
+        form.add_refusal(refused)
         return None
     messages.success(request, f"Forecast {run.pk} is queued; its result appears below.")
     return redirect(f"{reverse('dashboard', args=[battery.name])}?tab=forecasts&run={run.pk}")
@@ -132,6 +134,7 @@ def _tab_address(request: HttpRequest, battery: Battery, tab: str) -> str:
 
 def _watch(battery: Battery, health: Health | None) -> str:
     watched = [f"battery:{battery.pk}", f"twin:{battery.pk}", "forecast", "job"]
+    watched += [f"estimator:{version}" for version in followed_of(battery)]
     return " ".join([*watched, f"estimator:{health.estimator_id}"] if health else watched)
 
 
@@ -218,7 +221,13 @@ def _health(
     form: ForecastForm | None,
 ) -> dict[str, Any]:
     states: list[StateRow] = state_rows(health) if health else []
-    return {"states": states, "jobs": jobs_of(f"twin.estimator:{health.estimator_id}")[:SHOWN_JOBS] if health else []}
+    panel = panel_of(health.estimator) if health else None
+    return {
+        "states": states,
+        "consistency": panel,
+        "jobs": jobs_of(f"twin.estimator:{health.estimator_id}")[:SHOWN_JOBS] if health else [],
+        **(versions_context(request, battery) if health else {}),
+    }
 
 
 def _data(
@@ -251,20 +260,36 @@ def _forecasts(
     form: ForecastForm | None,
 ) -> dict[str, Any]:
     now = timezone.now()
-    runs = list(runs_of(battery)[:SHOWN_RUNS])
+    runs = list(runs_of(battery).filter(comparison=None)[:SHOWN_RUNS])
     asked = request.GET.get("run", "")
     chosen = next((run for run in runs if str(run.pk) == asked), None) or (runs[0] if runs else None)
     if asked.isdecimal() and (chosen is None or str(chosen.pk) != asked) and len(asked) < 18:
         chosen = runs_of(battery).filter(pk=int(asked)).first() or chosen
-    initial = {"battery": battery.name, "ahead": request.GET.get("ahead", 1), "step": 1}
+    own = next((run for run in runs if run.requested_by_id == request.user.pk and run.fleet_id is None), None)
+    initial = {**last_ask(own), "battery": battery.name}
+    if "ahead" in request.GET:
+        initial["ahead"] = request.GET["ahead"]
     return {
+        "comparisons": battery.comparisons.all()[:SHOWN_COMPARISONS],
+        "scores": run_scores(chosen),
         "forecaster": current_forecaster(battery.name),
         "runs": [RunRow(run, forecast_badge(run, now)) for run in runs],
         "run": chosen,
         "run_badge": forecast_badge(chosen, now) if chosen else None,
         "run_headline": headline(chosen) if chosen and chosen.result_file else "",
-        "form": form or ForecastForm(initial=initial),
+        "crossings": crossings_of(chosen),
+        "form": form or ForecastForm(initial=initial, battery=battery),
     }
+
+
+def _cycles(
+    request: HttpRequest,
+    battery: Battery,
+    health: Health | None,
+    newest: list[dict[str, Any]],
+    form: ForecastForm | None,
+) -> dict[str, Any]:
+    return measured_context(battery)
 
 
 def _about(
@@ -280,7 +305,10 @@ def _about(
     }
 
 
-TAB_CONTEXTS = {"overview": _overview, "health": _health, "data": _data, "forecasts": _forecasts, "about": _about}
+TAB_CONTEXTS = {
+    "overview": _overview, "health": _health, "cycles": _cycles, "data": _data, "forecasts": _forecasts,
+    "about": _about,
+}  # fmt: skip
 
 
 def _flat(document: Any, path: str = "") -> list[tuple[str, str]]:

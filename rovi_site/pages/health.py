@@ -6,19 +6,16 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Case, TextField, When
+from django.db.models.fields.json import KeyTextTransform
+
 from datahub.models import Battery
 from rovi_site.pages.numbers import UNKNOWN, count, digits_for, number
 from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.words import Badge, estimator_badge
 from twin import queries
-from twin.models import Estimator
+from twin.models import Estimator, EstimatorProgress
 from twin.states import Stored
-
-# The mean of 100 squared innovations lies in 0.74 to 1.30 with 95 % (χ²): the charts shade that. A fleet is judged at
-# every look, where one in forty would leave it by chance; beyond these two it is no chance.
-TOO_SURE = 2.0
-TOO_CAUTIOUS = 0.5
-ROWS_BEFORE_A_VERDICT = 100
 
 
 @dataclass(frozen=True)
@@ -116,47 +113,43 @@ def health_of(batteries: Sequence[Battery]) -> dict[int, Health]:
             estimator=estimator,
             newest=newest[estimator.battery_id],
             badge=estimator_badge(newest[estimator.battery_id].condition, newest[estimator.battery_id].rows_behind),
-            doubt=doubt_about(estimator.progress.mean_nis, estimator.progress.rows_stepped),
+            doubt=doubt_about(estimator.progress),
         )
         for estimator in shown
         if estimator.battery_id in newest  # one may have come between the two queries
     }
 
 
-def doubt_about(nis: float | None, rows: int) -> Badge | None:
-    """Whether the errors of its predictions are of the size that it expects."""
-    if nis is None or rows < ROWS_BEFORE_A_VERDICT or not math.isfinite(nis):
+def doubt_about(progress: EstimatorProgress) -> Badge | None:
+    """What is told but is no alarm: bands wider than needed, or narrower than the model deserves."""
+    verdict = progress.verdict
+    if not verdict or progress.is_inconsistent or verdict["consistent"] is not False:
         return None
-    if nis > TOO_SURE:
-        return Badge(
-            "Too sure", "warn", "warn",
-            f"Squared errors are {nis:.1f} × what it expects: raise its noises.", f"NIS {nis:.1f}",
-        )  # fmt: skip
-    if nis < TOO_CAUTIOUS:
-        return Badge(
-            "Too cautious", "warn", "idle",
-            f"Squared errors are {nis:.2f} × what it expects: lower its noises.", f"NIS {nis:.2f}",
-        )  # fmt: skip
-    return None
+    if verdict["cause"] == "model_too_simple":
+        return Badge("Narrow bands", "warn", "idle", verdict["sentence"], f"NIS {number(verdict['mean_nis'], 2)}")
+    return Badge("Cautious", "idle", "idle", verdict["sentence"], f"NIS {number(verdict['mean_nis'], 2)}")
 
 
 def trouble_of_estimators() -> Iterator[tuple[int, int, Badge]]:
-    """(battery id, rank, badge) of estimators that failed (1), are too sure (2) or stale (3); one query.
+    """(battery id, rank, badge) of estimators that failed (1), are inconsistent (2) or stale (3); one query.
 
     A newer version that failed to load counts too: the one that runs is not disturbed, but someone meant to replace it.
     """
     fields = ("battery_id", "state", "version", "is_current", "last_error")
-    progress = ("progress__mean_nis", "progress__rows_stepped", "progress__rows_skipped", "progress__late_from")
-    rows = list(Estimator.objects.order_by("battery_id", "version").values_list(*fields, *progress))
+    doubt = Case(
+        When(progress__is_inconsistent=True, then=KeyTextTransform("sentence", "progress__verdict")),
+        output_field=TextField(),
+    )
+    found = Estimator.objects.order_by("battery_id", "version").annotate(doubt=doubt)
+    rows = list(found.values_list(*fields, "doubt", "progress__rows_skipped"))
     newest = {battery_id: version for battery_id, _, version, *_rest in rows}  # versions rise
-    for battery_id, state, version, is_current, error, nis, stepped, skipped, _late_from in rows:
+    for battery_id, state, version, is_current, error, sentence, skipped in rows:
         if state == Stored.FAILED and (is_current or version == newest[battery_id]):
             yield battery_id, 1, Badge("Failed", "bad", "bad", f"Estimator v{version}: {error}")
         if not is_current:
             continue
-        doubt = doubt_about(nis, stepped or 0)
-        if doubt is not None and doubt.word == "Too sure":
-            yield battery_id, 2, doubt
+        if sentence is not None:
+            yield battery_id, 2, Badge("Inconsistent", "warn", "warn", sentence)
         late = (skipped or {}).get("late", 0)
         if late:
             yield battery_id, 3, Badge("Stale", "warn", "warn", f"{count(late)} late rows are not in its estimates.")

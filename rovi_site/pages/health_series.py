@@ -1,4 +1,4 @@
-"""What the charts of health draw: estimates with their deviations, innovations, and how often the truth lies inside."""
+"""What the charts of health draw: estimates with their deviations, and how often the truth lies inside."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any
 from django.db import connection
 
 from datahub.models import Battery
+from prognosis.forecasting.quantiles import is_part_of_band
 from prognosis.models import ForecastRun
-from prognosis.queries import history_used_by
+from prognosis.queries import CAPACITY_STATES, history_used_by, state_column
+from prognosis.tables import select_spread
 from rovi_site import tables
 from rovi_site.pages.gaps import finite, with_gaps
 from rovi_site.pages.health import Health
 from rovi_site.pages.quantities import quantity_of
 from rovi_site.pages.ranges import TimeRange
 from rovi_site.pages.sparklines import Spark, spark
-from twin.queries import DEVIATIONS_OF_BAND, EstimateBlock, estimates, packed_place
+from twin.queries import DEVIATIONS_OF_BAND, EstimateBlock, current_estimator, estimates, packed_place
 from twin.tables import columns_of
 
 POINTS = 2000
 MOST_NEW = 2000
 SPARK_POINTS = 32
+POINTS_SINCE = 300
 COVERAGE_POINTS = 5000
-ROWS_OF_A_MEAN_NIS = 100
 DRAWN = ("soc", "q_t", "r0")
 SCALES = {"soc": 100.0, "q_t": 1.0, "r0": 1000.0}
 
@@ -39,9 +41,7 @@ def estimates_series(health: Health, shown: TimeRange) -> tuple[dict[str, Any] |
     block = estimates(health.estimator, start=shown.start, end=end, points=POINTS)
     if not len(block):
         return None, progress.cursor
-    series = _series(block, progress.state_names)
-    series |= _nis(health, shown.start, shown.end)
-    return series, progress.cursor
+    return series_of_block(block, progress.state_names), int(block.row_ids[-1])
 
 
 def estimates_after(health: Health, after_row: int) -> tuple[dict[str, Any] | None, int] | None:
@@ -54,10 +54,10 @@ def estimates_after(health: Health, after_row: int) -> tuple[dict[str, Any] | No
         return None
     if not len(block):
         return None, after_row
-    return _series(block, progress.state_names, gaps=False), int(block.row_ids[-1])
+    return series_of_block(block, progress.state_names, gaps=False), int(block.row_ids[-1])
 
 
-def _series(block: EstimateBlock, names: Sequence[str], gaps: bool = True) -> dict[str, Any]:
+def series_of_block(block: EstimateBlock, names: Sequence[str], gaps: bool = True) -> dict[str, Any]:
     """By quantity: t, mean, sd. SOC stops where rows stop; health does not, for it hardly changes meanwhile."""
     series: dict[str, Any] = {}
     times = block.test_time.tolist()
@@ -70,16 +70,6 @@ def _series(block: EstimateBlock, names: Sequence[str], gaps: bool = True) -> di
         t, mean, sd = with_gaps(times, *columns) if gaps and key == "soc" else [times, *columns]
         series[key] = {"t": t, "mean": mean, "sd": sd}
     return series
-
-
-def _nis(health: Health, start: float, end: float) -> dict[str, Any]:
-    """Means of 100 rows each; where there are over 2,000 of them, every so many-th."""
-    means = tables.select_mean_nis(connection, health.estimator_id, ROWS_OF_A_MEAN_NIS, start, end)
-    if not means:
-        return {}
-    step = math.ceil(len(means) / POINTS)
-    t, y = with_gaps([row[0] for row in means[::step]], [row[1] for row in means[::step]])
-    return {"nis": {"t": t, "mean": y}}
 
 
 def coverage(health: Health, battery: Battery) -> dict[str, dict[str, Any]] | None:
@@ -127,7 +117,7 @@ def sparks_of(healths: Iterable[Health]) -> dict[int, Spark]:
         picks[health.estimator_id] = (columns_of(names)[place], rows)
         known[health.estimator_id] = (health, packed_place(place, place, len(names)))
     values: dict[int, tuple[list[float], list[float]]] = {}
-    for estimator_id, _row, value, covariance in tables.select_of_many(connection, picks):
+    for estimator_id, _time, _row, value, covariance in tables.select_of_many(connection, picks):
         means, deviations = values.setdefault(estimator_id, ([], []))
         means.append(value)
         deviations.append(math.sqrt(unpack_one(covariance, known[estimator_id][1])))
@@ -137,6 +127,26 @@ def sparks_of(healths: Iterable[Health]) -> dict[int, Spark]:
         if drawn is not None:
             sparks[known[estimator_id][0].estimator.battery_id] = drawn
     return sparks
+
+
+def since_lines(run: ForecastRun) -> list[dict[str, Any]]:
+    """What has been estimated since a forecast was made, to stand over its lines."""
+    estimator = current_estimator(run.battery)
+    if estimator is None or run.newest_estimate is None or run.state != "done":
+        return []
+    column = state_column(estimator, CAPACITY_STATES)
+    latest = estimator.progress.latest_time
+    end = min(run.horizon_end if run.horizon_end is not None else math.inf, latest or 0.0)
+    if column is None or end <= run.newest_estimate:
+        return []
+    rows = select_spread(connection, estimator.pk, [column], run.newest_estimate, end, POINTS_SINCE)
+    times, capacity = [row[0] for row in rows], [row[1] for row in rows]
+    lines = [{"name": "Capacity", "unit": "Ah", "t": times, "y": finite(capacity)}]
+    if run.reference_capacity:
+        lines.append(
+            {"name": "SOH", "unit": "%", "t": times, "y": [100 * v / run.reference_capacity for v in capacity]}
+        )
+    return lines
 
 
 def past_lines(run: ForecastRun) -> list[dict[str, Any]]:
@@ -149,7 +159,7 @@ def past_lines(run: ForecastRun) -> list[dict[str, Any]]:
     lines = []
     for name, column in history.items():
         quantity = quantity_of(name)
-        if name == "test_time" or not quantity.unit:
+        if name == "test_time" or not quantity.unit or is_part_of_band(name, history):
             continue
         y = finite((column[::step] * quantity.scale).tolist())
         lines.append({"key": name, "name": quantity.title, "unit": quantity.unit, "t": times[::step].tolist(), "y": y})

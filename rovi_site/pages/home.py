@@ -132,7 +132,7 @@ def _columns(sort: str) -> list[Column]:
 
 
 def _troubles(batteries: list[Battery], badges: dict[int, Badge]) -> Iterable[Trouble]:
-    """Worst first: silent, failed, too sure, stale, late."""
+    """Worst first: silent, failed, inconsistent, stale, late."""
     names = {battery.pk: battery.name for battery in batteries}
     for battery in batteries:
         badge = badges[battery.pk]

@@ -24,6 +24,10 @@ from jobs.queries import any_worker_is_alive, queue_summary
 from rovi_site.pages.words import Badge, job_badge
 
 ROWS_A_PAGE = 50
+GROUP_PAGES = {
+    "prognosis.fleetforecast": ("fleet forecast", "fleet-forecast"),
+    "prognosis.comparison": ("comparison", "comparison"),
+}
 LOG_LINES = 500
 STATES = (State.QUEUED, State.RUNNING, State.DONE, State.FAILED, State.CANCELLED)
 
@@ -110,6 +114,9 @@ def subject_link(subject: str) -> tuple[str, str]:
         return (battery.name, reverse("dashboard", args=[battery.name])) if battery else (subject, "")
     if model == "prognosis.forecastrun" and pk.isdigit():
         return f"forecast {pk}", reverse("forecast", args=[int(pk)])
+    if model in GROUP_PAGES and pk.isdigit():
+        words, route = GROUP_PAGES[model]
+        return f"{words} {pk}", reverse(route, args=[int(pk)])
     try:
         return subject, reverse(f"admin:{model.replace('.', '_')}_change", args=[pk])
     except NoReverseMatch:

@@ -6,14 +6,45 @@ from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, path
 
 import datahub.converters  # noqa: F401  (registers battery_name)
-from rovi_site.pages import battery, charts, forecast, home, jobs, status
+from rovi_site.pages import (
+    battery,
+    charts,
+    comparing,
+    consistency,
+    fits,
+    forecast,
+    forecasting,
+    home,
+    jobs,
+    measured,
+    status,
+    version_series,
+    versions,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
     path("dashboard/<battery_name:name>", battery.battery_page, name="dashboard"),
     path("charts/batteries/<int:battery_id>", charts.battery_series, name="battery-series"),
+    path("charts/batteries/<int:battery_id>/consistency", consistency.consistency_series, name="consistency-series"),
+    path("charts/batteries/<int:battery_id>/measured", measured.measured_series, name="battery-measured"),
     path("charts/forecasts/<int:run_id>", charts.forecast_series, name="forecast-series"),
+    path("charts/comparisons/<int:comparison_id>", charts.comparison_series, name="comparison-series"),
+    path("forecasts", forecasting.forecasts_page, name="forecasts"),
     path("forecasts/<int:run_id>", forecast.forecast_page, name="forecast"),
+    path("parameter-sets", fits.parameter_sets_page, name="parameter-sets"),
+    path("parameter-sets/<int:set_id>", fits.parameter_set_page, name="parameter-set"),
+    path("charts/parameter-sets/<int:set_id>", fits.parameter_set_series, name="parameter-set-series"),
+    path("fit/<battery_name:name>", fits.fit_page, name="fit"),
+    path("forecasts/scores", forecasting.scores_page, name="forecast-scores-page"),
+    path("forecasts/fleet", forecasting.fleet_form_page, name="fleet-form"),
+    path("forecasts/fleet/<int:fleet_id>", forecasting.fleet_forecast_page, name="fleet-forecast"),
+    path("forecasts/compare", comparing.compare_page, name="compare-form"),
+    path("forecasts/compare/<int:comparison_id>", comparing.comparison_page, name="comparison"),
+    path("charts/batteries/<int:battery_id>/versions", version_series.version_series, name="version-series"),
+    path("versions/<int:estimator_id>/origin", versions.provenance_page, name="version-origin"),
+    path("versions/<int:estimator_id>/delete-results", versions.delete_results_page, name="version-delete-results"),
+    path("versions/<int:estimator_id>/<slug:verb>", versions.act_on_version, name="version-act"),
     path("jobs", jobs.jobs_page, name="jobs"),
     path("jobs/<int:job_id>", jobs.job_page, name="job"),
     path("jobs/<int:job_id>/cancel", jobs.cancel_job, name="job-cancel-page"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from datahub import states
 from rovi_site.pages.numbers import count, duration
+from twin.states import ROWS_JUST_COME
 
 if TYPE_CHECKING:
     from datahub.models import Battery
@@ -51,8 +52,14 @@ def data_badge(battery: Battery, now: datetime) -> Badge:
     return Badge(state.word, shape, tone, state.sentence, duration(state.age) if has_age else "")
 
 
-ESTIMATOR_TONES = {"waiting": "idle", "ready": "ok", "running": "run", "stale": "warn", "failed": "bad"}
-ROWS_JUST_COME = 20
+ESTIMATOR_TONES = {
+    "waiting": "idle",
+    "ready": "ok",
+    "running": "run",
+    "inconsistent": "warn",
+    "stale": "warn",
+    "failed": "bad",
+}
 
 
 def estimator_badge(condition: Condition, behind: int) -> Badge:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from rovi_site.pages import numbers
@@ -27,6 +27,15 @@ def number(value: float | None, digits: int = 1) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of 1 as a number of percent, without the sign."""
     return numbers.number(None if share is None else share * 100, int(digits))
+
+
+@register.filter
+def fields(sentence: str) -> SafeString:
+    """A sentence in which the names of fields stand between backticks, these as code."""
+    parts = enumerate(sentence.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if odd % 2 else part,) for odd, part in parts)
+    )
 
 
 @register.inclusion_tag("site/badge.html")

@@ -22,7 +22,7 @@
 
   const fetchSeries = async (after) => {
     const query = new URLSearchParams(asked());
-    if (after !== null) { query.set('after', String(after.rows)); query.set('after_estimate', String(after.estimates)); }
+    if (after !== null) { query.set('after', String(after.rows)); query.set('after_estimate', String(after.estimates)); query.set('after_series', after.series); }
     const answer = await fetch(`${box.dataset.series}?${query}`, { cache: 'no-store' });
     if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
     return answer.json();
@@ -84,11 +84,6 @@
       if (covered) element(note).textContent = `truth inside band ${covered.percent} %, n = ${thin(covered.n)}`;
       else if (key === 'q_t' && data.reference) element(note).textContent = `100 % SOH is ${data.reference}`;
     }
-    const nis = element('chart-nis');
-    if (!nis) return;
-    if (!data.health || !data.health.nis) { nis.textContent = data.no_health || 'Too few estimates in this range for a mean of 100.'; return; }
-    const panel = { title: 'mean NIS of 100 rows', log: true, shade: [0.74, 1.30], lines: [{ name: 'NIS', unit: '', colour: 'series-2', t: scaled(data.health.nis.t), y: data.health.nis.mean }] };
-    roviCharts.drawChart(nis, { panels: [panel], x: xAxis(), label: summary('Normalised innovation squared', panel) }, { keepY, onRange });
   };
 
   const draw = (keepY) => {
@@ -97,6 +92,8 @@
     drawRows(keepY);
     drawHealth(keepY);
     showFollowing();
+    // Panels with series of their own draw the same range.
+    document.dispatchEvent(new CustomEvent('rovi:drawn', { detail: { range: data.range, unit, x: xAxis(), keepY, onRange } }));
   };
 
   /* --- following and pausing ------------------------------------------------------------------------------------------ */

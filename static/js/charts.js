@@ -1,7 +1,9 @@
 /* Charts from series, in the page's own colours. A series never bridges a gap: where its step is long the server put null.
 
    drawChart(element, { panels: [{ title, lines, log, floor, shade }], x: { title, range }, label })
-   line: { t, y, name, colour, dashed, lower, upper, hover }   y in the unit of the panel's title, t in the unit of x */
+   A panel's `limits` are the ends of its axis of values where these are not those of its lines.
+   line: { t, y, name, colour, dashed, points, sd, lower, upper, inner_lower, inner_upper, band_share }
+   y in the unit of the panel's title, t in the unit of x */
 'use strict';
 
 const roviCharts = (() => {
@@ -54,8 +56,22 @@ const roviCharts = (() => {
     if (line.lower) {
       traces.push({
         ...bandOf(line.t, line.lower, line.upper), yaxis, visible, type: 'scatter', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
-        fillcolor: faded(colour, Number(token('--band'))), line: { width: 1, color: faded(colour, 0.45) }, name: `${line.name} band`,
+        fillcolor: faded(colour, Number(token('--band')) * (line.band_share || 1)), line: { width: 1, color: faded(colour, 0.45) }, name: `${line.name} band`,
       });
+    }
+    if (line.inner_lower) {
+      traces.push({
+        ...bandOf(line.t, line.inner_lower, line.inner_upper), yaxis, visible, type: 'scatter', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
+        fillcolor: faded(colour, Number(token('--band'))), line: { width: 0 }, name: `${line.name} inner band`,
+      });
+    }
+    if (line.points) {
+      traces.push({
+        x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'markers', name: line.name, marker: { size: 5, color: colour },
+        ...(line.sd ? { error_y: { type: 'data', array: line.sd.map((value) => value || 0), thickness: 1, width: 0, color: faded(colour, 0.45) } } : {}),
+        hovertemplate: `${line.name} %{y:${line.format || '.4~g'}} ${line.unit || ''}<extra></extra>`,
+      });
+      return traces;
     }
     traces.push({
       x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'lines', connectgaps: false, name: line.name,
@@ -69,6 +85,7 @@ const roviCharts = (() => {
 
   /* --- axes ------------------------------------------------------------------------------------------------------- */
   const extent = (panel, hidden, xRange) => {
+    if (panel.limits) return panel.limits;
     let low = Infinity;
     let high = -Infinity;
     for (const line of panel.lines) {
@@ -84,6 +101,7 @@ const roviCharts = (() => {
         }
       }
     }
+    for (const value of panel.marks || []) { low = Math.min(low, value); high = Math.max(high, value); }
     for (const value of panel.shade || []) { low = Math.min(low, value); high = Math.max(high, value); }
     if (low > high) return null;
     if (panel.log) return [Math.log10(low) - 0.1, Math.log10(high) + 0.1];
@@ -92,7 +110,12 @@ const roviCharts = (() => {
     return [low - pad, high + pad];
   };
 
-  const LOG_TICKS = [-4, -3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => [1, 1.5, 2, 3, 5, 7].map((digit) => Number((digit * 10 ** power).toPrecision(2))));
+  // The more decades, the fewer ticks in each.
+  const LOG_DIGITS = [[1, [1, 1.5, 2, 3, 5, 7]], [2, [1, 2, 5]], [3, [1, 3]], [Infinity, [1]]];
+  const logTicks = (range) => {
+    const [, digits] = LOG_DIGITS.find(([decades]) => (range ? range[1] - range[0] : 1) <= decades);
+    return [-6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => digits.map((digit) => Number((digit * 10 ** power).toPrecision(2))));
+  };
   const grown = (range, before) => (range && before ? [Math.min(range[0], before[0]), Math.max(range[1], before[1])] : range || before);
 
   const layoutOf = (state) => {
@@ -119,7 +142,7 @@ const roviCharts = (() => {
       layout[i ? `yaxis${i + 1}` : 'yaxis'] = {
         ...axis, domain: [Math.max(0, top - height), top], title: { text: '', font: { size: 12 } }, type: panel.log ? 'log' : 'linear',
         ...(range ? { range, autorange: false } : {}), zeroline: !!panel.zero, zerolinecolor: token('--edge'), nticks: count > 2 ? 4 : 6, fixedrange: true,
-        ...(panel.log ? { tickmode: 'array', tickvals: LOG_TICKS, ticktext: LOG_TICKS.map(String) } : {}),
+        ...(panel.log ? { tickmode: 'array', tickvals: logTicks(range), ticktext: logTicks(range).map(String) } : {}),
       };
       layout.annotations.push({ text: panel.title, xref: 'paper', yref: 'paper', x: 0, y: top, xanchor: 'left', yanchor: 'bottom', showarrow: false, font: { size: 12, color: token('--muted') } });
       if (panel.shade) layout.shapes.push({ type: 'rect', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: panel.shade[0], y1: panel.shade[1], fillcolor: faded(token('--ok'), 0.16), line: { width: 0 }, layer: 'below' });
@@ -144,7 +167,7 @@ const roviCharts = (() => {
         button.type = 'button';
         button.setAttribute('aria-pressed', String(!state.hidden.has(line.name)));
         const colour = colourOf(line);
-        button.innerHTML = `<svg viewBox="0 0 22 12" aria-hidden="true"><line x1="1" y1="6" x2="21" y2="6" stroke="${colour}"${line.dashed ? ' stroke-dasharray="5 3"' : ''}/></svg>`;
+        button.innerHTML = line.points ? `<svg viewBox="0 0 22 12" aria-hidden="true"><circle cx="11" cy="6" r="3.5" fill="${colour}"/></svg>` : `<svg viewBox="0 0 22 12" aria-hidden="true"><line x1="1" y1="6" x2="21" y2="6" stroke="${colour}"${line.dashed ? ' stroke-dasharray="5 3"' : ''}/></svg>`;
         button.append(line.legend || line.name);
         button.title = 'Show or hide';
         button.addEventListener('click', () => {

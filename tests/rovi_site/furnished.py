@@ -22,15 +22,26 @@ from datahub.models import Battery, DataImport
 from datahub.registration import register_battery
 from datahub.truths import store_truths
 from jobs.models import Job, JobLine, State, Worker
+from prognosis.forecasting.groups import Chosen, GroupAsk, NamedLoad, request_comparison, request_fleet
 from prognosis.forecasting.load import load_from
-from prognosis.forecasting.runs import request_run
-from prognosis.models import Forecaster, ForecasterState, ForecastRun, RunState
+from prognosis.forecasting.runs import Way, request_run
+from prognosis.models import (
+    Comparison,
+    FleetForecast,
+    Forecaster,
+    ForecasterState,
+    ForecastRun,
+    ForecastScore,
+    RunState,
+)
 from prognosis.registration import register_forecaster
 from prognosis.storage import as_parquet
 from tests.rovi_site.routes import Route
 from twin.estimation.fleet import advance_fleet
-from twin.models import Estimator
-from twin.registration import register_estimator
+from twin.measuring.advancing import advance_measurements
+from twin.measuring.records import MeasuredCycle, MeasuredResistance
+from twin.models import Estimator, ParameterSet
+from twin.registration import checked_parameters, register_estimator
 from twin.states import Stored
 
 COLUMNS = {"test_time": np.array([0.0, 3600.0]), "q_t__base_values": np.array([1.0, 0.9])}
@@ -45,12 +56,15 @@ class Furnished:
     estimator: Estimator
     failed: Estimator
     forecaster: Forecaster
+    fleet: FleetForecast
+    comparison: Comparison
     failed_forecaster: Forecaster
     run: ForecastRun
     failed_run: ForecastRun
     job: Job
     worker: Worker
     data_import: DataImport
+    parameter_set: ParameterSet
     person: User
     token: Token
 
@@ -59,16 +73,20 @@ class Furnished:
         by_name = {
             "battery": self.battery, "import": self.data_import, "estimator": self.estimator,
             "forecaster": self.forecaster, "forecast": self.run, "job": self.job,
+            "fleet": self.fleet, "comparison": self.comparison, "fleetforecast": self.fleet,
             "worker": self.worker, "token": self.token, "dataimport": self.data_import,
-            "forecastrun": self.run, "user": self.person,
+            "forecastrun": self.run, "user": self.person, **_measured(self.battery),
+            "parameter": self.parameter_set, "parameterset": self.parameter_set,
         }  # fmt: skip
         in_admin = re.match(r"admin/\w+/(\w+)/", route.pattern)
         record = by_name.get(in_admin[1] if in_admin else route.name.split("-")[0])
         return {
             "name": self.battery.name, "battery_id": self.battery.pk, "run_id": self.run.pk,
-            "job_id": self.job.pk, "pk": getattr(record, "pk", None), "object_id": getattr(record, "pk", None),
-            "id": getattr(record, "pk", None), "token_key": self.token.token_key, "format": "json",
-            "content_type_id": 1, "url": "nowhere", "app_label": "jobs",
+            "fleet_id": self.fleet.pk, "comparison_id": self.comparison.pk,
+            "job_id": self.job.pk, "set_id": self.parameter_set.pk, "pk": getattr(record, "pk", None),
+            "object_id": getattr(record, "pk", None), "id": getattr(record, "pk", None),
+            "token_key": self.token.token_key, "format": "json", "content_type_id": 1, "row_id": 2, "url": "nowhere",
+            "app_label": "jobs", "estimator_id": self.estimator.pk, "verb": "follow",
         }  # fmt: skip
 
 
@@ -91,6 +109,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
     estimator = register_estimator(battery_name=name, kind="joint_ukf", preset="nmc", registered_by=person)
     while advance_fleet():
         pass
+    _measure(battery)
     battery.refresh_from_db()
     estimator.refresh_from_db()
     forecaster = _forecaster(name, words, person, state=ForecasterState.READY, is_current=True)
@@ -98,17 +117,21 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
     failed_run = request_run(battery, load_from({"ahead_time": 7200, "resolution": 3600}), person)
     _end(run, state=RunState.DONE, script_output=words)
     _end(failed_run, state=RunState.FAILED, error=words, error_code="script_failed", traceback=words, error_line=1)
+    fleet, comparison = _groups(battery, words, person)
     found = Furnished(
         battery=battery,
         estimator=estimator,
         failed=_failed_estimator(name, words, person),
         forecaster=forecaster,
+        fleet=fleet,
+        comparison=comparison,
         failed_forecaster=_forecaster(name, words, person, state=ForecasterState.FAILED, is_current=False),
         run=run,
         failed_run=failed_run,
         job=job,
         worker=worker,
         data_import=_import(battery, words, person),
+        parameter_set=_parameter_set(battery, words, person),
         person=person,
         token=make_token(user=person, name=words[:100], made_by=person, battery_name=name)[0],
     )
@@ -118,6 +141,38 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
             object_repr=words[:200], action_flag=ADDITION, change_message=words,
         )  # fmt: skip
     return found
+
+
+def _measured(battery: Battery) -> dict[str, Any]:
+    """By the names of the admin; there once the rows were measured."""
+    return {
+        "measuredprogress": battery.measured, "measuredcycle": battery.measured_cycles.first(),
+        "measuredresistance": battery.measured_resistances.first(),
+    }  # fmt: skip
+
+
+def _measure(battery: Battery) -> None:
+    """Four rows make no cycle and show no resistance, so there is one of each beside what they give."""
+    while advance_measurements():
+        pass
+    cycle = dict.fromkeys(("charge_ah", "discharge_ah", "charge_wh", "discharge_wh", "swing_ah"), 1.0)
+    cycle |= dict.fromkeys(("start_time", "end_time", "gap_seconds", "throughput_ah", "throughput_wh"), 1.0)
+    MeasuredCycle.objects.create(battery=battery, place=0, number=1, swing_start_row=1, swing_end_row=2, **cycle)
+    step = dict.fromkeys(("test_time", "ohm", "ohm_sd", "delay_s", "current_before", "current_after"), 1.0)
+    MeasuredResistance.objects.create(battery=battery, row_id=2, is_charge=True, **step)
+
+
+def _groups(battery: Battery, words: str, person: User) -> tuple[FleetForecast, Comparison]:
+    load = load_from({"ahead_time": 7200, "resolution": 3600})
+    asked = GroupAsk(words[:200], Way(kind="trend"))
+    labels = (f"a {words}"[:100], f"b {words}"[:100])
+    comparison = request_comparison(battery, [NamedLoad(label, load) for label in labels], asked, person)
+    fleet = request_fleet(Chosen(), load, asked, person)
+    for run in (*fleet.runs.all(), *comparison.runs.all()):
+        _end(run, state=RunState.DONE, headline=words, why=words, made_by="trend")
+    Job.objects.filter(pk__in=(fleet.job_id, comparison.job_id)).update(state=State.DONE)
+    ForecastScore.objects.create(run=fleet.runs.get(), horizon=0, points=2, sum_absolute=0.01, banded=2, inside_90=1)
+    return fleet, comparison
 
 
 def _job(battery: Battery, worker: Worker, person: User, words: str) -> Job:
@@ -143,6 +198,15 @@ def _failed_estimator(name: str, words: str, person: User) -> Estimator:
     )  # fmt: skip
     estimator.refresh_from_db()
     return estimator
+
+
+def _parameter_set(battery: Battery, words: str, person: User) -> ParameterSet:
+    found = {"name": "capacity_ah", "title": words, "value": 2.5, "std": 0.01, "unit": "Ah", "rows": 3, "how": words}
+    return ParameterSet.objects.create(
+        title=words[:200], battery=battery, source=words[:255], wishes={words: words},
+        parameters=checked_parameters({}, "nmc"), findings=[found], warnings=[words], rows=3, first_time=0.0,
+        last_time=120.0, mean_nis=1.0, voltage_rmse=0.001, library_versions={words: words}, fitted_by=person,
+    )  # fmt: skip
 
 
 def _forecaster(name: str, words: str, person: User, *, state: str, is_current: bool) -> Forecaster:

@@ -107,6 +107,34 @@ def test_the_example_estimator_follows_the_cell_of_the_readme(server, scripts_ru
     assert (found["state"], found["version"]) == ("ready", 2)
 
 
+def test_a_version_is_promoted_rolled_back_and_told_of(server, tmp_path):
+    run_python(*blocks("README.md", "python"), server)
+    built_in = '{"battery": "my-cell", "kind": "joint_ukf", "preset": "lfp"}'
+    first = f"curl -u admin:$PASSWORD -H 'Content-Type: application/json' -d '{built_in}' $ROVI/api/v1/estimators/"
+    version = json.loads(run_shell(first, server, tmp_path))["version"]
+    status_of(server, "my-cell", lambda it: it.get("version") == version and it.get("rows_behind") == 0)
+    register, change, delete, ask = blocks("docs/how-to/promote-a-version.md", "sh")
+    second = json.loads(run_shell(register, server, tmp_path))
+    assert (second["version"], second["is_current"], second["followed"]) == (version + 1, False, True)
+    follow = f"{change}\ncurl -u admin:$PASSWORD -X POST $ROVI/api/v1/estimators/$ID/follow/\n"
+    assert "rolled back from" in run_shell(follow, server, tmp_path)
+    until = time.monotonic() + 60
+    while server.get(f"/api/v1/estimators/{second['id']}/")[1]["rows_behind"] and time.monotonic() < until:
+        time.sleep(0.2)
+    identified = change.splitlines()[0]
+    assert '"parameters"' in run_shell(f"{identified}\n{ask}", server, tmp_path)
+    assert '"estimates"' in run_shell(f"{identified}\n{delete}", server, tmp_path)
+
+
+def test_what_is_measured_is_told_over_rest(server, tmp_path):
+    run_python(*blocks("README.md", "python"), server)
+    (ask,) = blocks("docs/explanation/measurements.md", "sh")
+    answers = run_shell(ask, server, tmp_path)
+    assert '"throughput_ah"' in answers
+    assert answers.count('"next_after"') == 2
+    assert "place,cycle,start_time" in answers
+
+
 def test_the_example_forecaster_answers_a_band_for_each_hour(server, scripts_run, tmp_path):
     (script,) = blocks(FORECASTER, "python")
     register, run, run_csv = blocks(FORECASTER, "sh")
@@ -133,3 +161,27 @@ def test_the_example_forecaster_answers_a_band_for_each_hour(server, scripts_run
     assert day["battery_time"][0] == 9990.0
     profile = json.loads(run_shell(run_csv, server, tmp_path))
     assert profile["current"] == [1.0] * 6 + [-1.0] * 6 + [0.0] * 6
+
+
+def test_a_fit_of_the_readmes_cell_becomes_an_estimator(server, tmp_path):
+    fit, register = blocks("docs/how-to/fit-a-cell.md", "sh")
+    run_python(*blocks("README.md", "python"), server)
+
+    job = json.loads(run_shell(fit, server, tmp_path))["id"]
+    end = time.monotonic() + 60
+    while (found := server.get(f"/api/v1/jobs/{job}/")[1])["state"] not in ("done", "failed"):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert (found["state"], found["error"]) == ("done", "")
+    made = json.loads(run_shell(f"SET={found['result']['parameter_set']}\n{register}", server, tmp_path))
+
+    assert (made["battery"], made["kind"]) == ("my-cell", "joint_ukf")
+    assert server.get("/api/v1/parameter-sets/")[1]["results"][0]["title"] == "my cell, as new"
+
+
+def test_loads_are_compared_and_a_fleet_is_forecast_as_the_page_says(server, tmp_path):
+    run_python(*blocks("README.md", "python"), server)
+    compare, fleet = blocks("docs/how-to/compare-loads.md", "sh")
+    answered = json.loads(run_shell(compare, server, tmp_path))
+    assert [run["label"] for run in answered["runs"]] == ["today", "slow charger", "cooler"]
+    assert json.loads(run_shell(fleet, server, tmp_path))["total"] >= 1

@@ -71,7 +71,13 @@ def test_a_method_that_is_not_there_is_405(routes, furnished, session):
 
 
 def test_what_is_not_there_is_404(furnished, session):
-    gone = {"pk": 987654, "token_key": "0123456789abcde", "name": "no such battery"}
+    gone = {
+        "pk": 987654,
+        "row_id": 987654,
+        "battery_id": 987654,
+        "token_key": "0123456789abcde",
+        "name": "no such battery",
+    }
     of_records = [route for route in REST if "(?P<" in route.pattern]
     cases = [
         (route, method, route.path(gone), "application/json", b"{}")
@@ -98,7 +104,7 @@ def bodies(routes):
 
 
 def takes_body(route):
-    return route.name.rpartition("-")[2] not in ("cancel", "retry", "rerun", "current")
+    return route.name.rpartition("-")[2] not in ("cancel", "retry", "rerun", "current", "promote", "back", "following")
 
 
 @pytest.mark.parametrize("routes", [REST, SEED], ids=["api", "seed"])
@@ -151,6 +157,9 @@ def test_every_route_of_rest_and_seed_paths_is_tried_here():
 
 
 OTHERS = {
-    "api-docs", "battery-series", "dashboard", "forecast", "forecast-series", "home", "job", "job-cancel-page",
-    "job-retry-page", "jobs", "login", "logout", "status",
+    "api-docs", "battery-measured", "battery-series", "compare-form", "comparison", "comparison-series",
+    "consistency-series", "dashboard", "fit", "fleet-forecast", "fleet-form", "forecast", "forecast-scores-page",
+    "forecast-series", "forecasts", "home", "job", "job-cancel-page", "job-retry-page", "jobs", "login", "logout",
+    "parameter-set", "parameter-set-series", "parameter-sets", "status", "version-act", "version-delete-results",
+    "version-origin", "version-series",
 }  # fmt: skip

@@ -53,6 +53,7 @@ def pages_of(furnished):
     for path in (
         "/",
         "/jobs",
+        "/parameter-sets",
         "/admin/jobs/job/",
         "/admin/datahub/battery/",
         "/admin/twin/estimator/",

@@ -92,12 +92,12 @@ class Run(Service):
         return self.ask(f"SELECT {columns} FROM rows_{self._id('datahub_battery', 'name', name)} ORDER BY row_id")
 
     def estimates_of(self, name: str):
-        """Of each row, counted from 1: the estimates with their covariance, and the voltage that was predicted."""
+        """Of each row, counted from 1: all of the estimate but when it was computed."""
         battery = self._id("datahub_battery", "name", name)
         rows = self.ask(f"SELECT row_id FROM rows_{battery} ORDER BY row_id")
         place_of = {row_id: place for place, (row_id,) in enumerate(rows, 1)}
         found = self.ask(f"SELECT * FROM estimates_{self._id('twin_estimator', 'battery_id', battery)} ORDER BY row_id")
-        return [(place_of[row[0]], *map(_plain, row[1:])) for row in found]
+        return [(place_of[row[0]], *map(_plain, row[1:-1])) for row in found]
 
     def progress_of(self, name: str):
         battery = self._id("datahub_battery", "name", name)

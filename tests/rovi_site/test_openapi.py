@@ -100,6 +100,8 @@ def test_what_is_answered_is_what_is_described(schema, furnished, session):
             answer = client.get(path)
             if path.endswith("/result/") and answer.status_code == 409:  # of a forecast that failed
                 continue
+            if path.endswith("/provenance/") and answer.status_code == 404:  # of a version that estimated nothing
+                continue
             tried += 1
             assert (path, answer.status_code) == (path, 200)
             try:

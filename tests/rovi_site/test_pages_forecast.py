@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from prognosis.models import ForecastRun, RunState
+from prognosis.models import Comparison, ForecastRun, RunState
 from prognosis.storage import as_parquet
 from rovi_site.pages.forecasts import forecast_lines, headline
+from rovi_site.pages.health_series import past_lines
 from tests.rovi_site.pages import battery_with_rows
 
 pytestmark = pytest.mark.django_db
@@ -147,3 +148,19 @@ def test_seconds_of_a_long_record_are_shown_in_full(page_as, battery):
     answer = {"soh": [0.9, 0.85, 0.81], "battery_time": [13092454.5, 13092464.5, 13092474.5]}
     run = run_with(battery, LOAD, answer)
     assert '<td class="number">13092464.5</td>' in page_as("viewer").get(f"/forecasts/{run.pk}").content.decode()
+
+
+def test_a_deviation_in_the_history_is_no_capacity(battery):
+    run = run_with(battery, LOAD, {"soh": [0.9, 0.89, 0.88]})
+    past = {"test_time": [0.0, 1.0], "q_t__base_values": [3.0, 2.9], "q_t__base_values_std": [0.01, 0.01]}
+    run.history_file.save("history.parquet", parquet(past), save=False)
+    assert [line["key"] for line in past_lines(run)] == ["q_t__base_values"]
+
+
+def test_the_chart_of_a_battery_leaves_out_the_loads_of_a_comparison(page_as, battery):
+    usual = run_with(battery, LOAD, {"q_t__base_values": [1.0, 0.9, 0.8]})
+    asked = run_with(battery, LOAD, {"q_t__base_values": [1.0, 0.5, 0.4]})
+    asked.comparison = Comparison.objects.create(battery=battery, threshold=0.8)
+    asked.save()
+    shown = page_as("viewer").get(f"/charts/batteries/{battery.pk}").json()["forecast"]
+    assert [line["run"] for line in shown] == [usual.pk]

@@ -74,7 +74,8 @@ def test_attention_comes_worst_first(viewer):
         heard(battery, 1.0)
     heard(late, 60.0)
     heard(silent, 3600.0)
-    with_estimates(sure, mean_nis=3.2)
+    sentence = "The filter is too sure: voltage is off by 12 mV where it expects 2 mV."
+    with_estimates(sure, is_inconsistent=True, verdict={"consistent": False, "sentence": sentence})
     with_estimates(stale, rows_skipped={"late": 37})
     type(with_estimates(failed)).objects.filter(battery=failed).update(
         state="failed", last_error="ValueError, line 41."
@@ -91,7 +92,7 @@ def test_attention_comes_worst_first(viewer):
         "a late",
     ]
     assert "5 need attention" in page
-    assert "Squared errors are 3.2 × what it expects" in attention
+    assert sentence in attention
 
 
 def test_a_name_that_is_a_script_stays_text(viewer):
