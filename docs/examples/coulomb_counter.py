@@ -31,7 +31,8 @@ class CoulombCounter:
         """The current of a row flows until the next; positive is charging."""
         if self.before is not None:
             time, current = self.before
-            self.soc += current * (inputs.time - time) / 3600 / CAPACITY_AH
+            counted = self.soc + current * (inputs.time - time) / 3600 / CAPACITY_AH
+            self.soc = min(max(counted, 0.0), 1.0)  # full and empty are where a counter begins anew
             self.variance += 1e-6
         self.before = inputs.time, inputs.current
 
