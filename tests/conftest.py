@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
+from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
 from tests import services
@@ -92,3 +94,17 @@ def pytest_runtest_makereport(item):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and ROVI_REQUIRE_BROWSER=1 wants it run: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Gives the roles back their groups after a test that empties all tables without Django's word to the apps.
+
+    Not after the last test: its teardown has taken the test database away, and nobody is left to need them.
+    """
+    torn_down = yield
+    marker = item.get_closest_marker("django_db")
+    if nextitem is not None and marker is not None and marker.kwargs.get("available_apps"):
+        with item.config.stash[blocking_manager_key].unblock():
+            emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
+    return torn_down
