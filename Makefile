@@ -6,12 +6,13 @@ PYTHON ?= python3
 WITH = exec $(PYTHON) -I rovi_site/install.py --
 WITH_DEV = exec $(PYTHON) -I rovi_site/install.py --dev --
 
-.PHONY: help run worker test lint check lock clean python-is-there
+.PHONY: help run worker test bench lint check lock clean python-is-there
 
 help:
 	@echo "make run     install, migrate, start the web server, a worker and a simulated fleet"
 	@echo "make worker  one more worker on the same database"
 	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers (ARGS=tests/jobs: some)"
+	@echo "make bench   benchmarks, each beside its floor; results go to docs/performance.md (ARGS=\"reads --quick\": some, small)"
 	@echo "make lint    ruff, mypy, import-linter, missing migrations"
 	@echo "make check   what the settings or this machine make unsafe in production"
 	@echo "make lock    renew requirements.lock and requirements-dev.lock from requirements*.txt"
@@ -25,6 +26,9 @@ worker: python-is-there
 
 test: python-is-there
 	@$(WITH_DEV) python -m tests $(ARGS)
+
+bench: python-is-there
+	@$(WITH) python -m benchmarks $(ARGS)
 
 lint: python-is-there
 	@$(WITH_DEV) sh .ci/lint

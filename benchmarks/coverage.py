@@ -7,12 +7,13 @@ NIS near 1 says that voltages scatter as the filter expects.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, product
 
 import numpy as np
 
+from benchmarks.bench import Figure, alone
 from energykit.presets import PRESETS
 from energykit.simulation import DUTIES, SimulatedCell
 from energykit.ukf import FilterResult, FilterRows, FleetFilter
@@ -107,17 +108,20 @@ def lines(covered: list[Covered]) -> list[str]:
     return table
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cells", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
+
+
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
     covered: list[Covered] = []
-    fleet = iter(fleet_of(chosen.cells, chosen.seed))
+    fleet = iter(fleet_of(24 if asked.quick else asked.cells, asked.seed))
     while some := list(islice(fleet, 50)):  # so that memory stays small
         covered += measure(some)
     print("\n".join(lines(covered)))
+    for title, share in zip(TITLES, np.mean([each.inside for each in covered], axis=0).tolist(), strict=True):
+        yield Figure(f"rows whose 95 % band holds the true {title}, {len(covered)} cells", 100 * share, "%")
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures, options)

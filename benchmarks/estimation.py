@@ -14,10 +14,11 @@ estimate costs many times what is saved.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from benchmarks.bench import Figure, alone, apart, databases
 from benchmarks.end_to_end import end_to_end
 from energykit.ukf import FilterRows, FleetFilter, FleetRows, JointFilterParameters
 
@@ -110,31 +111,35 @@ def moirae_microseconds() -> tuple[float, str]:
     return microseconds(drive(MOIRAE_STEPS, 0), OCV_SOC, OCV_VOLTAGE), "measured now"
 
 
-def alone(steps: int) -> None:
+def filter_alone(steps: int, fleets: tuple[int, ...]) -> Iterator[Figure]:
     moirae, how = moirae_microseconds()
     print(f"The filter alone. Moirae's joint filter: {moirae:.0f} µs CPU a step, {how}.")
     head = ("batteries", "rows a call", "µs a step", "in columns", "steps/s", "times Moirae")
     print(f"{'cell':>13} " + " ".join(f"{title:>12}" for title in head))
     for kind in CELLS:
-        for batteries in FLEETS:
+        for batteries in fleets:
             for rows_a_call in ROWS_A_CALL:
                 cost = microseconds_a_step(batteries, rows_a_call, kind, steps)
                 columns = microseconds_a_step(batteries, rows_a_call, kind, steps, in_columns=True)
                 numbers = f"{batteries:>12,} {rows_a_call:>12} {cost:>12.2f} {columns:>12.2f} {1e6 / cost:>12,.0f}"
                 print(f"{kind:>13} {numbers} " + (f"{moirae / cost:>12,.0f}" if kind == "no RC pair" else ""))
+                if kind == "no RC pair":
+                    what = f"filter, {batteries:,} batteries, {rows_a_call} rows a call"
+                    yield Figure(what, 1e6 / cost, "steps/s", 1e6 / moirae, f"Moirae, {how}", note="CPU of one thread")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--battery-steps", type=int, default=200_000, help="about so many for each line of the filter")
     parser.add_argument("--only", choices=["filter", "end-to-end"], help="one of the two tables")
-    parser.add_argument("--database", default="", help="DATABASE_URL of an empty one; default SQLite")
-    asked = parser.parse_args()
+
+
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
     if asked.only != "end-to-end":
-        alone(asked.battery_steps)
+        yield from filter_alone(20_000 if asked.quick else asked.battery_steps, FLEETS[:3] if asked.quick else FLEETS)
     if asked.only != "filter":
-        end_to_end(asked.database)
+        for _, database in databases(asked):
+            yield from apart(end_to_end, database, asked.quick)
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures, options)

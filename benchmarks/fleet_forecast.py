@@ -9,27 +9,32 @@ import os
 import struct
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.bench import Figure, alone
 
 DAY = 86_400.0
 YEAR = 365.25 * DAY
 STATES = ["soc", "q_t.base_values", "r0.base_values"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batteries", type=int, default=1000)
     parser.add_argument("--estimates", type=int, default=2000)
     parser.add_argument("--rows", type=int, default=2000)
-    given = parser.parse_args()
+
+
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
+    batteries = 10 if asked.quick else asked.batteries
     with tempfile.TemporaryDirectory() as folder:
         begin(Path(folder))
         began = time.perf_counter()
-        furnish(given.batteries, given.estimates, given.rows)
-        print(f"{given.batteries:,} batteries, each {given.estimates:,} estimates over 5 years and {given.rows:,} rows")
+        furnish(batteries, asked.estimates, asked.rows)
+        print(f"{batteries:,} batteries, each {asked.estimates:,} estimates over 5 years and {asked.rows:,} rows")
         print(f"  made in {time.perf_counter() - began:.0f} s")
         for kind in ("trend", "ageing", "auto"):
-            print(f"  {kind:8} {forecast(kind)}")
+            yield forecast(kind, batteries)
 
 
 def begin(folder: Path) -> None:
@@ -84,7 +89,7 @@ def furnish(batteries: int, estimates: int, rows: int) -> None:
             )  # fmt: skip
 
 
-def forecast(kind: str) -> str:
+def forecast(kind: str, batteries: int) -> Figure:
     """Ten years ahead in steps of a month, as one request and one job."""
     from django.utils import timezone
 
@@ -107,11 +112,12 @@ def forecast(kind: str) -> str:
     job.refresh_from_db()
     assert job.state == "done", job.error
     counts = count_of_runs(fleet)
-    return (
-        f"asked in {asked:.1f} s, done in {time.perf_counter() - began:.1f} s ({time.process_time() - cpu:.1f} s CPU): "
-        f"{counts['done']:,} done, {counts['failed']:,} failed"
-    )
+    assert counts["done"] == batteries, counts
+    return Figure(
+        f"forecasts ten years ahead of {batteries:,} batteries, {kind}", time.perf_counter() - began, "s",
+        note=f"asked in {asked:.1f} s; {time.process_time() - cpu:.1f} s CPU",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures, options)

@@ -7,28 +7,32 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
 
+from benchmarks.bench import Figure, alone
+
 LIVE_ROUNDS = 2
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batteries", type=int, default=1000)
     parser.add_argument("--rows", type=int, default=120, help="of each battery's past")
     parser.add_argument("--live-rows", type=int, default=30, help="of each battery between two rounds")
-    wishes = parser.parse_args()
+
+
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"ROVI_DATA": folder, "DJANGO_SETTINGS_MODULE": "rovi_site.settings"}
         os.environ.setdefault("DATABASE_URL", f"sqlite:///{Path(folder) / 'rovi.sqlite3'}")
         os.environ["ROVI_MEASURING_PAUSE_SECONDS"] = "0"
         django.setup()
-        run(wishes.batteries, wishes.rows, wishes.live_rows)
+        yield from run(20 if asked.quick else asked.batteries, asked.rows, asked.live_rows)
 
 
-def run(batteries: int, past: int, live: int) -> None:
+def run(batteries: int, past: int, live: int) -> Iterator[Figure]:
     from django.core.management import call_command
     from django.db import connection
 
@@ -40,7 +44,6 @@ def run(batteries: int, past: int, live: int) -> None:
     names = [f"cell {number}" for number in range(batteries)]
     for name in names:
         register_battery({"name": name, "battery": {"nominal_capacity": 2.5}})
-    print(f"{batteries} batteries on {connection.vendor}")
     done = 0
     for what, rows in (("past", past), *[("live", live)] * LIVE_ROUNDS):
         send(names, done, rows)
@@ -49,10 +52,13 @@ def run(batteries: int, past: int, live: int) -> None:
         while advance_measurements():
             continue
         spent = time.process_time() - begun
-        print(f"{what}: {rows} rows each, {1e6 * spent / (rows * batteries):.1f} µs CPU a row, {spent:.2f} s in all")
+        yield Figure(
+            f"measuring {rows} rows each of {batteries:,} batteries, {what}", 1e6 * spent / (rows * batteries),
+            "µs CPU a row", note=connection.vendor,
+        )  # fmt: skip
     begun = time.process_time()
     with_work(1000)
-    print(f"a look for work when there is none: {1e3 * (time.process_time() - begun):.1f} ms CPU")
+    yield Figure("measuring: a look for work when there is none", 1e3 * (time.process_time() - begun), "ms CPU")
 
 
 def send(names: list[str], begin: int, rows: int) -> None:
@@ -67,4 +73,4 @@ def send(names: list[str], begin: int, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures, options)

@@ -8,13 +8,14 @@ half scored.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import tables
 
+from benchmarks.bench import Figure, alone
 from energykit.prognosis.ageing import forecast_ageing
 from energykit.prognosis.backtest import choose_best
 from energykit.prognosis.duty import Duty, soc_from_load
@@ -47,7 +48,7 @@ def milliseconds(make: Callable[[], HealthForecast], rounds: int = 20) -> float:
     return (time.process_time() - started) / rounds * 1e3
 
 
-def show_speed() -> None:
+def speed() -> Iterator[Figure]:
     hours = np.arange(365 * 24) * 3600.0
     wander = np.cumsum(np.random.default_rng(0).normal(0.0, 1e-5, len(hours)))
     history = HealthHistory.of(hours, 1.0 - 0.03 * np.sqrt(hours / YEAR) + wander, np.full(len(hours), 0.004))
@@ -68,9 +69,9 @@ def show_speed() -> None:
         ),
         "choice of the two by back-test": lambda: chosen(history, replace(week), ahead),
     }
-    print("A year of hourly estimates, five years ahead in months: ms CPU a forecast")
+    print("A year of hourly estimates, five years ahead in months")
     for name, make in makers.items():
-        print(f"  {name:<48} {milliseconds(make):6.1f}")
+        yield Figure(f"a forecast, {name}", milliseconds(make), "ms CPU")
 
 
 def chosen(history: HealthHistory, week: Duty, ahead: np.ndarray) -> HealthForecast:
@@ -198,14 +199,15 @@ def measured_duty(raw: dict[str, np.ndarray], capacity_ah: float, until: float) 
     return Duty(seconds, soc, current, np.full(len(seconds), 25.0), capacity_ah)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cells", type=int, default=24, help="simulated cells; 0 leaves them out")
     parser.add_argument("--file", type=Path, default=MEASURED, help="HDF5 with cycle_stats (default: %(default)s)")
-    asked = parser.parse_args()
-    show_speed()
+
+
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
+    yield from speed()
     if asked.cells:
-        show_simulated(asked.cells)
+        show_simulated(2 if asked.quick else asked.cells)
     if asked.file.exists():
         show_measured(asked.file)
     else:
@@ -213,4 +215,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures, options)

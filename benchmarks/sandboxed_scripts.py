@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 import sandbox
+from benchmarks.bench import Figure, alone
 
 SCRIPT = b"""
 def run(**columns):
@@ -21,11 +23,11 @@ def run(**columns):
 GUEST = "benchmarks.sandboxed_guest"
 
 
-def main() -> None:
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as base:
-        report("an interpreter that imports pandas, from nothing", [timed(import_pandas) for _ in range(3)])
-        report("probe of the walls", [timed(sandbox.probe_walls.__wrapped__) for _ in range(3)])
-        report("zygote start, libraries loaded", [timed(lambda: sandbox.Zygote.start().stop()) for _ in range(3)])
+        yield figure("an interpreter that imports pandas, from nothing", [timed(import_pandas) for _ in range(3)])
+        yield figure("probe of the walls", [timed(sandbox.probe_walls.__wrapped__) for _ in range(3)])
+        yield figure("zygote start, libraries loaded", [timed(lambda: sandbox.Zygote.start().stop()) for _ in range(3)])
         with sandbox.Zygote.start() as zygote:
 
             def open_one() -> None:
@@ -34,13 +36,15 @@ def main() -> None:
                 guests.append(opened)
 
             guests: list[sandbox.Guest] = []
-            report("guest opened, its script loaded", [timed(open_one) for _ in range(20)])
+            yield figure("guest opened, its script loaded", [timed(open_one) for _ in range(20)])
             print(f"  walls: {', '.join(guests[0].walls)}")
-            report("guest closed, its folder removed", [timed(guest.close) for guest in guests[1:]])
+            yield figure("guest closed, its folder removed", [timed(guest.close) for guest in guests[1:]])
             guest = guests[0]
-            report("call with a small dict", [timed(lambda: guest.call("run", {"time": 1.0})) for _ in range(5_000)])
+            yield figure(
+                "call with a small dict", [timed(lambda: guest.call("run", {"time": 1.0})) for _ in range(5_000)]
+            )
             block = {f"column{number}": np.random.default_rng(number).normal(size=10_000) for number in range(9)}
-            report(
+            yield figure(
                 "call with 10,000 rows × 9 columns, there and back",
                 [timed(lambda: guest.call("run", block)) for _ in range(200)],
             )
@@ -57,12 +61,11 @@ def timed(deed: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def report(what: str, seconds: list[float]) -> None:
+def figure(what: str, seconds: list[float]) -> Figure:
     middle = statistics.median(seconds)
-    shown = f"{middle * 1e6:,.0f} µs" if middle < 1e-3 else f"{middle * 1e3:,.1f} ms"
-    best, worst = min(seconds) / middle, max(seconds) / middle
-    print(f"{what}: {shown} (best {best:.0%}, worst {worst:.0%} of it, n = {len(seconds)})")
+    note = f"best {min(seconds) / middle:.0%}, worst {max(seconds) / middle:.0%} of it, n = {len(seconds)}"
+    return Figure(what, middle * 1e3, "ms", note=note)
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures)
