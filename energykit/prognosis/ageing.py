@@ -101,7 +101,7 @@ def _fit(model: CellModel, before: Column, points: HealthHistory) -> Fit:
         return Fit(fitted(model, before, points.soh, points.soh_sd), USUAL_SD**2)
     trust = weights(points)
     first = fitted(model, before, points.soh, USUAL_SD / np.sqrt(trust))
-    news = max(share_of_news(first.residual), LEAST_NEWS)
+    news = max(share_of_news(first.residual[None], np.array([[len(points)]])).item(), LEAST_NEWS)
     effective = max(len(points) * news, 1.0)
     own = float(np.average(first.residual**2, weights=trust)) * effective
     scatter = (own + PRIOR_DEGREES * USUAL_SD**2) / (effective + PRIOR_DEGREES)

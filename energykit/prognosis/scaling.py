@@ -24,8 +24,9 @@ USUAL_DAYS_BEFORE = 20.0
 PRIOR_MEAN = np.array([1.0, 0.0, 0.0, 0.0, 0.0, np.log(USUAL_DAYS_BEFORE), 0.0, 0.0, 0.0])
 PRIOR_SD = np.array([0.03, 0.7, 0.7, 0.15, 0.2, 1.5, 0.25, 0.6, 0.6])
 STEP = 1e-4
+MOVES = STEP * np.vstack((np.zeros(len(PRIOR_SD)), np.diag(PRIOR_SD)))  # none, then one parameter after the other
 ITERATIONS = 12
-CLOSE_ENOUGH = 1e-3  # of a prior's deviation
+CLOSE_ENOUGH = 1e-2  # of a prior's deviation
 LARGEST_MOVE = 3.0  # of a prior's deviation
 MILDEST = (-0.5, 1.0)
 EXPONENTS = (0.2, 1.2)  # fade that speeds up faster than that is a knee, no law of these equations
@@ -63,17 +64,22 @@ class CellModel:
 
     def soh_and_slopes(self, at: Column, sums: Column) -> tuple[Column, Column]:
         """SOH (m,), and how it moves with each parameter (m, 9)."""
-        here = self.soh(at, sums)
-        return here, ((self.soh(at + STEP * np.diag(PRIOR_SD), sums) - here).T) / (STEP * PRIOR_SD)
+        here, *moved = self.soh(at + MOVES, sums)
+        return here, ((np.array(moved) - here).T) / (STEP * PRIOR_SD)
 
     def _loss(self, row: int, exponent: float, bend: Column, days: Column, mild: Column, sums: Column) -> Column:
         reference = self.reference[row]
         if reference <= 0:
             return np.zeros(1)
-        mild = np.clip(mild, *MILDEST)
+        mild = _within(mild, *MILDEST)
         strain = (1 - mild) * (self.a_day[row] * days + sums[row])
         strain = strain + mild * (self.a_day[row + STEADY] * days + sums[row + STEADY])
-        return reference**exponent * (np.maximum(strain, 0.0) / reference) ** np.clip(exponent + bend, *EXPONENTS)
+        return reference**exponent * (np.maximum(strain, 0.0) / reference) ** _within(exponent + bend, *EXPONENTS)
+
+
+def _within(value: Column, least: float, most: float) -> Column:
+    """As numpy's clip, at a third of its cost for a handful of values."""
+    return np.minimum(np.maximum(value, least), most)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,11 @@ def thinned(history: HealthHistory, most: int = MOST_POINTS) -> HealthHistory:
     parts = [rows for rows in np.split(np.arange(len(history)), edges) if len(rows)]
     first, last = np.array([rows[0] for rows in parts]), np.array([rows[-1] for rows in parts])
 
+    part = np.repeat(np.arange(len(parts)), last - first + 1)
+
     def medians(column: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([median(column[begin : end + 1]) for begin, end in zip(first, last, strict=True)])
+        ordered = column[np.lexsort((column, part))]
+        return (ordered[(first + last) // 2] + ordered[(first + last + 1) // 2]) / 2
 
     moved = None if history.throughput_ah is None else medians(history.throughput_ah)
     return HealthHistory(medians(history.time_s), medians(history.soh), medians(history.soh_sd), moved)
@@ -42,14 +45,16 @@ def weights(history: HealthHistory) -> NDArray[np.float64]:
     return (usual / np.maximum(history.soh_sd, usual)) ** 2
 
 
-def share_of_news(residual: NDArray[np.float64]) -> float:
-    """Effective over nominal number of points, (1 − φ)/(1 + φ) for errors with autocorrelation φ at lag 1.
+def share_of_news(residual: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(k, 1) effective over nominal number of points, (1 − φ)/(1 + φ) for errors with autocorrelation φ at lag 1.
+
+    residual: (k, n), 0 outside of a stretch of so many points as `count` (k, 1) says.
 
     Bayley and Hammersley, "The effective number of independent observations in an autocorrelated time series", Suppl.
     J. R. Stat. Soc. 8 (1946) 184.
     """
-    power = float(residual @ residual)
-    if len(residual) < 4 or power <= len(residual) * ROUNDING**2:
-        return 1.0
-    phi = min(max(float(residual[1:] @ residual[:-1]) / power, 0.0), 0.9)
-    return (1.0 - phi) / (1.0 + phi)
+    power = np.sum(residual**2, axis=1, keepdims=True)
+    is_told = (count >= 4) & (power > count * ROUNDING**2)
+    alike = np.sum(residual[:, 1:] * residual[:, :-1], axis=1, keepdims=True)
+    phi = np.clip(np.divide(alike, power, out=np.zeros_like(power), where=is_told), 0.0, 0.9)
+    return np.asarray((1.0 - phi) / (1.0 + phi))

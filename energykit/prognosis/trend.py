@@ -15,10 +15,11 @@ from scipy.special import stdtrit
 from energykit.prognosis.calibration import scales
 from energykit.prognosis.errors import CannotForecast
 from energykit.prognosis.health import LEVELS, HealthForecast, HealthHistory
-from energykit.prognosis.lines import fitted_line
+from energykit.prognosis.lines import fitted_lines
 from energykit.prognosis.thinning import median, thinned, weights
 
 Column = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 YEAR = 365.25 * 86_400.0
 FEWEST = 2
@@ -47,11 +48,14 @@ class Form:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a form says of times ahead, each (k,): mean and standard deviation of a t distribution."""
+    """What a form says of m times ahead from k origins: mean and standard deviation of a t distribution, (k, m).
+
+    degrees: (k, 1) degrees of freedom.
+    """
 
     mean: Column
     deviation: Column
-    degrees: float
+    degrees: Column
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,11 @@ def forecast_trend(
     past, future = _abscissas(history, points, ahead, ahead_throughput_ah)
     now = float(history.time_s[-1] - points.time_s[0])
     forms = [Form(against, power, share) for against in past for power in (1.0, 0.5) for share in (1.0, 0.5)]
-    trials, outlooks = [], []
+    trials, outlooks, everything = [], [], np.array([len(points)])
     for form in forms:
         x = past[form.against]
         trials.append(_trial(form, points, x, weight))
-        outlooks.append(_outlook(form, points, x, weight, future[form.against], now + ahead))
+        outlooks.append(_outlooks(form, points, x, weight, everything, future[form.against], now + ahead))
     shares = _shares(trials)
     quantiles = np.minimum.accumulate(_mixture(outlooks, trials, shares, ahead), axis=1)
     return HealthForecast(ahead, np.clip(quantiles, 0.0, None), _words(forms, trials, shares), _details(forms, shares))
@@ -114,41 +118,41 @@ def _abscissas(
     return past, future
 
 
-def _outlook(
-    form: Form, points: HealthHistory, x: Column, weight: Column, x_ahead: Column, elapsed_ahead: Column
+def _outlooks(
+    form: Form, points: HealthHistory, x: Column, weight: Column, known: Places, x_ahead: Column, elapsed_ahead: Column
 ) -> Outlook:
-    """From what is known at the points given, to x_ahead at elapsed_ahead."""
-    begin, usual_sd = 0, float(np.clip(median(points.soh_sd), *USUAL_SD_BOUNDS))
-    elapsed = points.time_s - points.time_s[0]
+    """From the first so many points as `known` (k,) says, to x_ahead (m,) at elapsed_ahead (m,); arrays are (k, m)."""
+    elapsed, place = points.time_s - points.time_s[0], np.arange(len(x))
+    last, begin = known - 1, np.zeros_like(known)
     if form.share < 1:
-        latest = int(np.searchsorted(elapsed, elapsed[-1] * (1 - form.share)))
-        begin = max(min(latest, len(x) - FEWEST_BEFORE_ORIGIN), 0)
-        if x[begin] == x[-1]:
-            begin = 0
-    unit = x[-1]
-    line = fitted_line((x[begin:] / unit) ** form.power, points.soh[begin:], weight[begin:], usual_sd)
+        latest = np.searchsorted(elapsed, elapsed[last] * (1 - form.share))
+        begin = np.maximum(np.minimum(latest, known - FEWEST_BEFORE_ORIGIN), 0)
+        begin = np.where(x[begin] == x[last], 0, begin)
+    is_seen = (begin[:, None] <= place) & (place < known[:, None])
+    usual_sd = np.clip([[median(points.soh_sd[:count])] for count in known], *USUAL_SD_BOUNDS)
+    unit = x[last][:, None]
+    lines = fitted_lines((x / unit) ** form.power, points.soh, weight * is_seen, usual_sd)
     g = (x_ahead / unit) ** form.power
-    drift = DRIFT_SHARE * np.abs(line.slope * (g - 1.0)) + DRIFT_A_YEAR * (elapsed_ahead - elapsed[-1]) / YEAR
-    return Outlook(line.mean(g), np.sqrt(line.variance(g) + drift**2), line.degrees)
+    drift = (
+        DRIFT_SHARE * np.abs(lines.slope * (g - 1.0)) + DRIFT_A_YEAR * (elapsed_ahead - elapsed[last][:, None]) / YEAR
+    )
+    return Outlook(lines.mean(g), np.sqrt(lines.variance(g) + drift**2), lines.degrees)
 
 
 def _trial(form: Form, points: HealthHistory, x: Column, weight: Column) -> Trial:
     """Forecasts from earlier days, each with what was known then, against the estimates that followed."""
-    errors, sizes, horizons = [], [], []
     elapsed = points.time_s - points.time_s[0]
-    for origin in ORIGINS:
-        known = int(np.searchsorted(elapsed, origin * elapsed[-1], side="right"))
-        if known < FEWEST_BEFORE_ORIGIN or x[known - 1] <= 0:
-            continue
-        outlook = _outlook(form, points.part(slice(0, known)), x[:known], weight[:known], x[known:], elapsed[known:])
-        errors.append(np.abs(points.soh[known:] - outlook.mean))
-        sizes.append(errors[-1] / outlook.deviation)
-        horizons.append(elapsed[known:] - elapsed[known - 1])
-    if not errors:
+    known = np.searchsorted(elapsed, np.array(ORIGINS) * elapsed[-1], side="right")
+    known = known[(known >= FEWEST_BEFORE_ORIGIN) & (x[known - 1] > 0)]
+    if not len(known):
         return Trial(None, 0, np.zeros(1), np.ones(1))
-    error, size, horizon = (np.concatenate(column) for column in (errors, sizes, horizons))
+    outlooks = _outlooks(form, points, x, weight, known, x, elapsed)
+    follows = np.arange(len(x)) >= known[:, None]
+    error = np.abs(points.soh - outlooks.mean)
+    size, error = (error / outlooks.deviation)[follows], error[follows]
+    horizon = (elapsed - elapsed[known - 1][:, None])[follows]
     stray = float(np.mean(error / (horizon + 0.1 * elapsed[-1]))) * float(elapsed[-1])
-    return Trial(stray, len(errors), *scales(size, horizon, len(errors), len(x)))
+    return Trial(stray, len(known), *scales(size, horizon, len(known), len(x)))
 
 
 def _shares(trials: list[Trial]) -> Column:
@@ -161,11 +165,14 @@ def _shares(trials: list[Trial]) -> Column:
 
 
 def _mixture(outlooks: list[Outlook], trials: list[Trial], shares: Column, ahead_s: Column) -> Column:
-    """(5, k) quantiles of all forms together: each is cut into parts of equal probability, these are sorted anew."""
+    """(5, m) quantiles of all forms together: each is cut into parts of equal probability, these are sorted anew.
+
+    Each outlook is from one origin, to m times ahead.
+    """
     parts = []
     for outlook, trial in zip(outlooks, trials, strict=True):
         deviation = outlook.deviation * np.interp(ahead_s, trial.scale_s, trial.scale)
-        parts.append(outlook.mean + stdtrit(outlook.degrees, PARTS)[:, None] * deviation)
+        parts.append(outlook.mean + stdtrit(outlook.degrees, PARTS).T * deviation)
     values = np.concatenate(parts)
     probability = np.repeat(shares / len(PARTS), len(PARTS))
     order = np.argsort(values, axis=0)

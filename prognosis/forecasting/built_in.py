@@ -55,6 +55,7 @@ class Ask:
     _records: dict[tuple[float | None, Dataset | None], Record] = field(default_factory=dict)
     _usual: Record | None = None
     _has_looked: bool = False
+    _past_duty: Duty | None = None
 
     def record(self, phase: Phase) -> Record:
         asked = (phase.last_days, phase.dataset)
@@ -76,6 +77,13 @@ class Ask:
             except LoadRefused:
                 self._usual = None
         return self._usual
+
+    @property
+    def past_duty(self) -> Duty | None:
+        """The same as a duty for the ageing model."""
+        if self._past_duty is None and self.usual is not None:
+            self._past_duty = duty_of_record(self.usual, self.past, self.past.newest)
+        return self._past_duty
 
     def _read(self, phase: Phase) -> Record:
         if phase.last_days is not None:
@@ -141,13 +149,13 @@ def _trend(history: HealthHistory, ahead: np.ndarray, ask: Ask | None = None) ->
 def _ageing(ask: Ask, ahead: np.ndarray) -> HealthForecast:
     preset, _ = _preset(ask)
     future = duties_of(ask.load, ask.past, ask.record, ask.usual)
-    return forecast_ageing(ask.past.history, _past_duty(ask), future, ahead, preset)
+    return forecast_ageing(ask.past.history, ask.past_duty, future, ahead, preset)
 
 
 def _ageing_as_before(ask: Ask) -> tuple[Callable[[HealthHistory, np.ndarray], HealthForecast], str]:
     """The ageing model for back-tests: the future is as the past, whatever is asked for now."""
     preset, why = _preset(ask)
-    before = _past_duty(ask)
+    before = ask.past_duty
     if before is None:
         before = duties_of(ask.load, ask.past, ask.record, None)[0]
     duty = before
@@ -156,10 +164,6 @@ def _ageing_as_before(ask: Ask) -> tuple[Callable[[HealthHistory, np.ndarray], H
 
 def _ageing_again(duty: Duty, preset: str, history: HealthHistory, ahead: np.ndarray) -> HealthForecast:
     return forecast_ageing(history, duty, duty, ahead, preset)
-
-
-def _past_duty(ask: Ask) -> Duty | None:
-    return None if ask.usual is None else duty_of_record(ask.usual, ask.past, ask.past.newest)
 
 
 def _preset(ask: Ask) -> tuple[str, str]:

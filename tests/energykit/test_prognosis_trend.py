@@ -6,7 +6,7 @@ from scipy.special import stdtrit
 
 from energykit.prognosis.errors import CannotForecast
 from energykit.prognosis.health import HealthHistory
-from energykit.prognosis.lines import fitted_line
+from energykit.prognosis.lines import fitted_lines
 from energykit.prognosis.trend import forecast_trend
 from tests.energykit.prognosis_duties import DAY, YEAR
 
@@ -89,8 +89,8 @@ def test_a_slope_found_among_errors_that_last_knows_how_unsure_it_is():
     years = np.linspace(0.0, 1.0, 60)
     for _ in range(200):
         lasting = np.convolve(chance.normal(0.0, 0.003, 69), np.full(10, 10**-0.5), "valid")
-        line = fitted_line(years, 1.0 - 0.1 * years + lasting, np.ones(60), 0.003)
-        inside.append(abs(line.slope + 0.1) < stdtrit(line.degrees, 0.95) * np.sqrt(line.slope_variance))
+        line = fitted_lines(years[None], 1.0 - 0.1 * years + lasting, np.ones((1, 60)), np.array([[0.003]]))
+        inside.append((abs(line.slope + 0.1) < stdtrit(line.degrees, 0.95) * np.sqrt(line.slope_variance)).item())
 
     assert 0.8 < np.mean(inside) < 0.99
 
