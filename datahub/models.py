@@ -16,6 +16,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from datahub import tables
+from datahub.charting import tables as charting_tables
 from datahub.validators import check_battery_name
 from jobs.models import Job
 
@@ -87,6 +88,7 @@ DESCRIBED_BY = ("name", "description", "metadata", "is_simulated", "finished_at"
 def drop_rows(instance: Battery, **_: Any) -> None:
     """A signal, because the admin deletes through querysets, which call no method of the record."""
     tables.drop(connection, instance.pk)
+    charting_tables.drop(connection, instance.pk)
 
 
 class Truth(models.Model):

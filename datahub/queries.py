@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from datahub import tables
+from datahub.charting.drawing import Chart, chart_of
 from datahub.errors import NoSuchBattery, NoSuchColumn
 from datahub.models import Battery
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_ROWS_AT_ONCE = 100_000
-RAW_ROWS_OF_A_CHART = 200_000  # above this a chart is made from least and greatest values that the database finds
 
 # Rooms above add a function that tells the ids of the batteries of which they hold an estimator.
 holders_of_estimators: list[Callable[[], set[int]]] = []
@@ -212,62 +212,18 @@ def _block(
 
 
 # --- charts --------------------------------------------------------------------------------------------------------
-def downsampled(
+def chart(
     battery: Battery,
     columns: Sequence[str],
     start: float | None = None,
     end: float | None = None,
     points: int = 2000,
-) -> dict[str, dict[str, list[float]]]:
-    """`{column: {"test_time": [...], "values": [...]}}`: at most `points` of each number column, the shape kept.
+) -> Chart:
+    """Number columns over `start <= test_time < end`, at most `points` of each, the shape kept; NULLs are left out.
 
-    Each column has its own points (MinMaxLTTB, or least and greatest of each part where rows are very many), so that no
-    peak is lost; NULLs are left out. `start <= test_time < end`. Raises NoSuchColumn, also for a column of text.
+    Raises NoSuchColumn, also for a column of text.
     """
     names = [name for name in _known(battery, columns) if battery.columns[name] != "text"]
     if len(names) < len(set(columns)):
         raise NoSuchColumn(battery.name, sorted(set(columns) - set(names)), names)
-    if not battery.columns:
-        return {}
-    rows, least, greatest = tables.count_in_window(connection, battery.pk, start, end)
-    if rows > RAW_ROWS_OF_A_CHART and least is not None and greatest is not None and greatest > least:
-        return _extremes(battery, names, least, greatest, points)
-    return _thinned(battery, names, start, end, points)
-
-
-def _thinned(
-    battery: Battery, names: list[str], start: float | None, end: float | None, points: int
-) -> dict[str, dict[str, list[float]]]:
-    import numpy as np  # noqa: PLC0415  (a web process boots without it)
-    from tsdownsample import MinMaxLTTBDownsampler  # noqa: PLC0415  (needs numpy)
-
-    rows = tables.select_by_time(connection, battery.pk, names, start, end)
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(names))
-    thin = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
-    drawn = {}
-    for number, name in enumerate(names, start=1):
-        there = ~np.isnan(table[:, number])
-        times = np.ascontiguousarray(table[there, 0])
-        values = np.ascontiguousarray(table[there, number])
-        if len(times) > points:
-            kept = thin.downsample(times, values, n_out=points)
-            times, values = times[kept], values[kept]
-        drawn[name] = {"test_time": times.tolist(), "values": values.tolist()}
-    return drawn
-
-
-def _extremes(
-    battery: Battery, names: list[str], least: float, greatest: float, points: int
-) -> dict[str, dict[str, list[float]]]:
-    parts = max(1, points // 2)
-    width = (greatest - least) / parts
-    found = tables.select_extremes(connection, battery.pk, names, least, greatest, parts)
-    drawn: dict[str, dict[str, list[float]]] = {name: {"test_time": [], "values": []} for name in names}
-    for part, *extremes in found:
-        begin = least + min(part, parts - 1) * width
-        for number, name in enumerate(names):
-            low, high = extremes[2 * number : 2 * number + 2]
-            if low is not None:
-                drawn[name]["test_time"] += [begin + 0.25 * width, begin + 0.75 * width]
-                drawn[name]["values"] += [float(low), float(high)]
-    return drawn
+    return chart_of(battery, names, start, end, points)

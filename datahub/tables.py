@@ -269,61 +269,6 @@ def count_up_to(
     return count, first, last, begun, total - count
 
 
-def count_in_window(
-    connection: BaseDatabaseWrapper, battery_id: int, start: float | None, end: float | None
-) -> tuple[int, float | None, float | None]:
-    """How many rows with a test_time lie in the window, and the least and greatest of it."""
-    conditions: list[str] = [f"{TEST_TIME} IS NOT NULL"]
-    values: list[Any] = []
-    _add_window(conditions, values, start, end)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT COUNT(*), MIN({TEST_TIME}), MAX({TEST_TIME}) FROM {quoted(rows_table(battery_id))} "
-            f"WHERE {' AND '.join(conditions)}",
-            values,
-        )
-        count, least, greatest = cursor.fetchone()
-    return count, least, greatest
-
-
-def select_by_time(
-    connection: BaseDatabaseWrapper, battery_id: int, names: Sequence[str], start: float | None, end: float | None
-) -> list[tuple[Any, ...]]:
-    """(test_time, *names) in order of test_time."""
-    conditions: list[str] = [f"{TEST_TIME} IS NOT NULL"]
-    values: list[Any] = []
-    _add_window(conditions, values, start, end)
-    listed = ", ".join([TEST_TIME, *[quoted(name) for name in names]])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {listed} FROM {quoted(rows_table(battery_id))} WHERE {' AND '.join(conditions)} "
-            f"ORDER BY {TEST_TIME}, row_id",
-            values,
-        )
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
-def select_extremes(
-    connection: BaseDatabaseWrapper, battery_id: int, names: Sequence[str], start: float, end: float, buckets: int
-) -> list[tuple[Any, ...]]:
-    """(bucket, least and greatest of each column) over `buckets` equal parts of `start <= test_time <= end`."""
-    extremes = ", ".join(f"MIN({quoted(name)}), MAX({quoted(name)})" for name in names)
-    part = (
-        f"CAST(FLOOR(({TEST_TIME} - %s) * %s) AS BIGINT)"
-        if connection.vendor == "postgresql"
-        else (f"CAST(({TEST_TIME} - %s) * %s AS INTEGER)")
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {part} AS part, {extremes} FROM {quoted(rows_table(battery_id))} "
-            f"WHERE {TEST_TIME} >= %s AND {TEST_TIME} <= %s GROUP BY part ORDER BY part",
-            [start, buckets / (end - start), start, end],
-        )
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
 def _add_window(conditions: list[str], values: list[Any], start: float | None, end: float | None) -> None:
     if start is not None:
         conditions.append(f"{TEST_TIME} >= %s")

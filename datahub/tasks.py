@@ -1,14 +1,15 @@
-"""Jobs of this room."""
+"""Jobs and duties of this room."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from access.errors import Refused
+from datahub.charting.summarising import Summarising
 from datahub.imports.requesting import KIND
 from datahub.imports.running import note_failure, run_import
 from datahub.models import DataImport
-from jobs.registry import job
+from jobs.registry import duty, job
 from jobs.running.report import Report
 
 
@@ -21,3 +22,6 @@ def import_file(report: Report, import_id: int) -> dict[str, Any]:
         note_failure(data_import, refused.message)
         raise
     return {"battery": str(data_import.battery), **vars(counts)}
+
+
+duty("charts")(Summarising().step)

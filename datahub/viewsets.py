@@ -149,7 +149,8 @@ class BatteryViewSet(viewsets.ModelViewSet):
         window = window_of(request.query_params)
         points = whole(request.query_params, "points", 2, MOST_POINTS) or 2000
         columns = window.columns or tuple(name for name, kind in battery.columns.items() if kind == "float")
-        drawn = queries.downsampled(battery, columns, window.start, window.end, points)
+        lines = queries.chart(battery, columns, window.start, window.end, points).lines
+        drawn = {name: {"test_time": line.test_time, "values": line.values} for name, line in lines.items()}
         return Response({"rows": battery.rows, "units": {name: unit_of(name) for name in drawn}, "columns": drawn})
 
     # --- beside the rows -------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.db.models.functions import RowNumber
 
 from datahub import tables
 from datahub.models import Battery, Truth
-from datahub.queries import column_names, downsampled, read_window
+from datahub.queries import chart, column_names, read_window
 from rovi_site.pages.gaps import finite, with_gaps
 from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.ranges import TimeRange
@@ -39,11 +39,10 @@ def rows_series(battery: Battery, shown: TimeRange) -> dict[str, Any]:
         return {"lines": [], "rows": 0, "shown": 0, "after": 0}
     end = math.nextafter(shown.end, math.inf)
     newest = tables.newest_row_id(connection, battery.pk)
-    found = downsampled(battery, names, shown.start, end, POINTS)
-    count, _, _ = tables.count_in_window(connection, battery.pk, shown.start, end)
-    lines = [_line(name, found[name]["test_time"], found[name]["values"]) for name in names]
-    most = max((len(found[name]["values"]) for name in names), default=0)
-    return {"lines": lines, "rows": count, "shown": min(most, count), "after": newest}
+    found = chart(battery, names, shown.start, end, POINTS)
+    lines = [_line(name, line.test_time, line.values) for name, line in found.lines.items()]
+    most = max(len(line.values) for line in found.lines.values())
+    return {"lines": lines, "rows": found.rows, "shown": min(most, found.rows), "after": newest}
 
 
 def rows_series_after(battery: Battery, after: int) -> dict[str, Any] | None:

@@ -5,9 +5,9 @@ import pytest
 
 from datahub import queries
 from datahub.errors import NoSuchBattery, NoSuchColumn
-from datahub.ingest import store_columns, store_records
+from datahub.ingest import store_records
 from datahub.models import Battery
-from datahub.queries import battery_named, downsampled, in_blocks, read_window, records, rows_after
+from datahub.queries import battery_named, in_blocks, read_window, records, rows_after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
@@ -61,7 +61,6 @@ def test_a_battery_without_rows_gives_empty_blocks():
     empty = Battery.objects.create(name="empty")
     assert len(rows_after(empty, 0, 10, ["voltage"])) == len(read_window(empty)) == 0
     assert records(empty) == []
-    assert downsampled(empty, []) == {}
 
 
 def test_a_window_holds_its_start_and_not_its_end(battery):
@@ -111,22 +110,3 @@ def test_stats_of_many_batteries_take_one_query_of_this_room(django_assert_num_q
         store_records(f"battery {number}", [{"test_time": 0.0}])
     with django_assert_num_queries(1):
         assert len(queries.stats()) == 3
-
-
-@pytest.mark.parametrize("raw_rows", [1_000_000, 100], ids=["thinned", "extremes"])
-def test_a_chart_keeps_a_single_peak_and_few_points(raw_rows, monkeypatch):
-    monkeypatch.setattr(queries, "RAW_ROWS_OF_A_CHART", raw_rows)
-    seconds = [float(second) for second in range(20_000)]
-    voltage = [3.7] * 20_000
-    voltage[12_345] = 4.5
-    store_columns("long", {"test_time": seconds, "voltage": voltage, "state": ["x"] * 20_000})
-    drawn = downsampled(battery_named("long"), ["voltage"], points=200)["voltage"]
-    assert len(drawn["values"]) == len(drawn["test_time"]) <= 202
-    assert max(drawn["values"]) == 4.5
-    assert drawn["test_time"][drawn["values"].index(4.5)] == pytest.approx(12_345, abs=20_000 / 100)
-
-
-def test_a_chart_leaves_nulls_out_and_refuses_text(battery):
-    assert downsampled(battery, ["voltage"]) == {"voltage": {"test_time": [0.0, 5.0, 10.0], "values": [3.0, 3.3, 3.1]}}
-    with pytest.raises(NoSuchColumn):
-        downsampled(battery, ["state"])
