@@ -2,14 +2,14 @@
 
 The filter's figures are CPU time of one thread, best of three.
 
-Rows come as the worker has them, an object for each battery, each with time steps of its own; or in columns of the
-whole fleet, which saves taking the objects apart.
+Rows come as the worker hands them over: in columns of the whole fleet, each battery with time steps of its own. Beside
+it stands what it costs to hand over an object for each battery, which have to be taken apart.
 
-Numba was tried (0.68, on straight-line code written from `energykit.ukf.step`, the same bits): with one RC pair 0.5 µs
-instead of 1.2 with 1,000 batteries and one row a call, 0.14 instead of 2.3 with 100 and 50 rows, 1.5 instead of 41
-alone. It was not taken. It needs 208 MB, a second of each start, some three seconds of compiling for each of the six
-layouts, and a second source of the step, as lists of arrays cannot be compiled; while to read a row and to commit its
-estimate costs many times what is saved.
+Numba was tried (0.68, on straight-line code written from `energykit.ukf.step`, the same bits; rows as objects): with
+one RC pair 0.5 µs instead of 1.2 with 1,000 batteries and one row a call, 0.14 instead of 2.3 with 100 and 50 rows, 1.5
+instead of 41 alone. It was not taken. It needs 208 MB, a second of each start, some three seconds of compiling for each
+of the six layouts, and a second source of the step, as lists of arrays cannot be compiled; while to read a row and to
+commit its estimate costs many times what is saved.
 """
 
 import argparse
@@ -80,11 +80,11 @@ def calls_of(batteries: int, rows: int, rows_a_call: int) -> list[list[FilterRow
     ]
 
 
-def microseconds_a_step(batteries: int, rows_a_call: int, kind: str, steps: int, in_columns: bool = False) -> float:
+def microseconds_a_step(batteries: int, rows_a_call: int, kind: str, steps: int, as_objects: bool = False) -> float:
     """CPU time a battery-step, over about so many of them."""
     rows = rows_a_call * max(min(steps // batteries, 2_000) // rows_a_call, 2)
     calls: list = calls_of(batteries, rows, rows_a_call)
-    if in_columns:
+    if not as_objects:
         calls = [FleetRows.joined(call) for call in calls]
     best = np.inf
     for _ in range(3):
@@ -114,14 +114,14 @@ def moirae_microseconds() -> tuple[float, str]:
 def filter_alone(steps: int, fleets: tuple[int, ...]) -> Iterator[Figure]:
     moirae, how = moirae_microseconds()
     print(f"The filter alone. Moirae's joint filter: {moirae:.0f} µs CPU a step, {how}.")
-    head = ("batteries", "rows a call", "µs a step", "in columns", "steps/s", "times Moirae")
+    head = ("batteries", "rows a call", "µs a step", "as objects", "steps/s", "times Moirae")
     print(f"{'cell':>13} " + " ".join(f"{title:>12}" for title in head))
     for kind in CELLS:
         for batteries in fleets:
             for rows_a_call in ROWS_A_CALL:
                 cost = microseconds_a_step(batteries, rows_a_call, kind, steps)
-                columns = microseconds_a_step(batteries, rows_a_call, kind, steps, in_columns=True)
-                numbers = f"{batteries:>12,} {rows_a_call:>12} {cost:>12.2f} {columns:>12.2f} {1e6 / cost:>12,.0f}"
+                objects = microseconds_a_step(batteries, rows_a_call, kind, steps, as_objects=True)
+                numbers = f"{batteries:>12,} {rows_a_call:>12} {cost:>12.2f} {objects:>12.2f} {1e6 / cost:>12,.0f}"
                 print(f"{kind:>13} {numbers} " + (f"{moirae / cost:>12,.0f}" if kind == "no RC pair" else ""))
                 if kind == "no RC pair":
                     what = f"filter, {batteries:,} batteries, {rows_a_call} rows a call"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.estimation.sieve import sift
+from twin.estimation.sieve import sift, sift_fleet
 
 NUMBERS = st.sampled_from([np.nan, np.inf, 0.0, 1.0, 2.0, 3.0])
 ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), max_size=12)
@@ -33,6 +33,18 @@ def test_it_passes_what_one_look_at_each_row_would_pass(rows, latest):
     usable, skipped = one_by_one(rows, latest)
     assert sifted.usable.tolist() == usable
     assert dict(sifted.skipped) == skipped
+
+
+@given(st.lists(st.tuples(ROWS, st.sampled_from([None, 0.0, 2.0])), max_size=6))
+def test_a_fleet_is_sifted_as_each_of_its_batteries(batteries):
+    rows = [row for of_battery, _ in batteries for row in of_battery]
+    columns = [np.array(column) for column in zip(*rows, strict=True)] or [np.empty(0)] * 3
+    starts = np.cumsum([0, *(len(of_battery) for of_battery, _ in batteries)])
+    together = sift_fleet(starts, *columns, [latest for _, latest in batteries])
+    for place, (_, latest) in enumerate(batteries):
+        alone = sift(*(column[starts[place] : starts[place + 1]] for column in columns), latest)
+        assert together[place].usable.tolist() == alone.usable.tolist()
+        assert (together[place].skipped, together[place].late_from) == (alone.skipped, alone.late_from)
 
 
 def test_equal_times_pass():

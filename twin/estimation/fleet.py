@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
 from django.conf import settings
 
 from energykit.errors import BadCheckpoint, InvalidParameters
-from energykit.ukf import FilterResult, FilterRows, FleetFilter, JointFilterParameters, Outcome
+from energykit.ukf import FilterResult, FleetFilter, JointFilterParameters, Outcome
 from twin.errors import EstimatorFailed
 from twin.estimation.commit import Advance, commit, record_failure
+from twin.estimation.in_columns import FleetChunk, fleet_chunk
 from twin.estimation.lease import claim
 from twin.estimation.libraries import own_libraries
 from twin.estimation.recomputing import begin_recomputations
@@ -22,7 +25,7 @@ from twin.estimation.work import (
     Chunk,
     being_recomputed,
     needed_columns,
-    next_chunk,
+    next_block,
     tracks_of,
     with_progress,
     with_rows_waiting,
@@ -48,11 +51,12 @@ def advance_fleet() -> bool:
     if fleet is None:
         return True
     limit = min(settings.ESTIMATION_CHUNK_ROWS, max(FEWEST_ROWS_A_BATTERY, MOST_ROWS_A_ROUND // len(tracks)))
-    chunks = [
-        next_chunk(each, track, limit, needed_columns(each.battery, with_temperature=parameters.needs_temperature))
+    blocks = [
+        next_block(each, track, limit, needed_columns(each.battery, with_temperature=parameters.needs_temperature))
         for (each, track), parameters in zip(tracks, fleet.parameters, strict=True)
     ]
-    return any(advance.did_something for advance in commit(_stepped(fleet, estimators, chunks, fences)))
+    taken = fleet_chunk([track for _, track in tracks], blocks, limit)
+    return any(advance.did_something for advance in commit(_stepped(fleet, estimators, taken, fences)))
 
 
 def _restored(
@@ -86,48 +90,63 @@ def _parameters_of(folder: UUID) -> JointFilterParameters:
 
 
 def _stepped(
-    fleet: FleetFilter, estimators: list[Estimator], chunks: list[Chunk], fences: dict[int, int]
+    fleet: FleetFilter, estimators: list[Estimator], taken: FleetChunk, fences: dict[int, int]
 ) -> list[Advance]:
-    rows = [FilterRows(*map(chunk.usable, chunk.block.columns)) for chunk in chunks]
     begun = time.monotonic()
-    results = fleet.advance(rows)
-    seconds = time.monotonic() - begun
-    total = sum(map(len, rows)) or 1
+    results = fleet.advance(taken.rows)
+    seconds_a_row = (time.monotonic() - begun) / max(len(taken.rows.time), 1)
+    spans = [slice(*span) for span in pairwise(taken.rows.starts.tolist())]
     return [
-        _advance(estimator, chunk, result, fleet.checkpoint(place), fences[estimator.pk], seconds * len(chunk) / total)
-        for place, (estimator, chunk, result) in enumerate(zip(estimators, chunks, results, strict=True))
+        Taken(estimator, chunk, taken.rows.time[span], taken.rows.current[span], seconds_a_row).advance(
+            result, fleet.checkpoint(place), fences[estimator.pk]
+        )
+        for place, (estimator, chunk, span, result) in enumerate(
+            zip(estimators, taken.chunks, spans, results, strict=True)
+        )
     ]
 
 
-def _advance(
-    estimator: Estimator, chunk: Chunk, result: FilterResult, checkpoint: bytes, fence: int, seconds: float
-) -> Advance:
-    stepped, places = result.stepped, chunk.sifted.usable
-    skipped = chunk.sifted.skipped + Counter(
+@dataclass(frozen=True)
+class Taken:
+    """What was taken of one battery; `times` (s) and `currents` (A, positive while charging) of its usable rows."""
+
+    estimator: Estimator
+    chunk: Chunk
+    times: np.ndarray
+    currents: np.ndarray
+    seconds_a_row: float  # of stepping
+
+    def advance(self, result: FilterResult, checkpoint: bytes, fence: int) -> Advance:
+        chunk, places, times = self.chunk, self.chunk.sifted.usable, self.times
+        is_whole = bool(result.stepped.all())
+        stepped = slice(None) if is_whole else result.stepped
+        return Advance(
+            estimator=self.estimator,
+            track=chunk.track,
+            fence=fence,
+            place=chunk.after(len(chunk)),
+            latest_time=float(times[-1]) if len(times) else chunk.latest_time,
+            latest_row=int(chunk.block.ids[places[-1]]) if len(times) else chunk.track.latest_row,
+            skipped=chunk.sifted.skipped if is_whole else chunk.sifted.skipped + _skipped_by_filter(result),
+            late_from=chunk.sifted.late_from,
+            checkpoint=checkpoint,
+            row_ids=chunk.block.ids[places][stepped],
+            times=times[stepped],
+            currents=self.currents[stepped],
+            means=result.means[stepped],
+            covariances=result.covariances[stepped],
+            predicted_voltage=result.predicted_voltage[stepped],
+            innovation=result.innovation[stepped],
+            innovation_variance=result.innovation_variance[stepped],
+            seconds=self.seconds_a_row * len(times),
+            libraries=own_libraries(),
+        )
+
+
+def _skipped_by_filter(result: FilterResult) -> Counter[str]:
+    return Counter(
         {
             str(Skipped.FIRST_CONTROL): int(np.count_nonzero(result.skipped == Outcome.FIRST_CONTROL)),
             str(Skipped.DIVERGED): int(np.count_nonzero(result.skipped == Outcome.DIVERGED)),
         }
-    )
-    times, currents = (chunk.usable(name) for name in list(chunk.block.columns)[:2])
-    return Advance(
-        estimator=estimator,
-        track=chunk.track,
-        fence=fence,
-        place=chunk.after(len(chunk)),
-        latest_time=float(times[-1]) if len(times) else chunk.latest_time,
-        latest_row=int(chunk.block.ids[places[-1]]) if len(times) else chunk.track.latest_row,
-        skipped=skipped,
-        late_from=chunk.sifted.late_from,
-        checkpoint=checkpoint,
-        row_ids=chunk.block.ids[places][stepped],
-        times=times[stepped],
-        currents=currents[stepped],
-        means=result.means[stepped],
-        covariances=result.covariances[stepped],
-        predicted_voltage=result.predicted_voltage[stepped],
-        innovation=result.innovation[stepped],
-        innovation_variance=result.innovation_variance[stepped],
-        seconds=seconds,
-        libraries=own_libraries(),
     )

@@ -138,13 +138,22 @@ def next_chunk(
     columns: Sequence[str] | None = None,
 ) -> Chunk:
     """`columns` None: all that the battery has."""
-    if isinstance(track, Recomputation) and track.in_order:
-        after = None if track.read_time is None else (track.read_time, track.read_row)
-        block = rows_in_order(estimator.battery, after, limit, columns, track.up_to)
-    else:
-        block = rows_after(estimator.battery, track.cursor, limit, columns)
+    block = next_block(estimator, track, limit, columns)
     time, current, voltage = (_needed(block.columns, name) for name in NEEDED)
     return Chunk(track, block, sift(time, current, voltage, track.latest_time), len(block) < limit)
+
+
+def next_block(
+    estimator: Estimator,
+    track: EstimatorProgress | Recomputation,
+    limit: int,
+    columns: Sequence[str] | None = None,
+) -> RowBlock:
+    """Rows where the track reads on."""
+    if isinstance(track, Recomputation) and track.in_order:
+        after = None if track.read_time is None else (track.read_time, track.read_row)
+        return rows_in_order(estimator.battery, after, limit, columns, track.up_to)
+    return rows_after(estimator.battery, track.cursor, limit, columns)
 
 
 def needed_columns(battery: Battery, with_temperature: bool = False) -> list[str]:
@@ -161,6 +170,9 @@ def as_scripts_know_them(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndar
 
 
 def _needed(columns: dict[str, np.ndarray], name: str) -> np.ndarray:
-    found = next(values for spelled, values in columns.items() if spelled.lower() == name)
-    # A text column can be called `voltage`: none of its rows has a number there.
-    return np.full(len(found), np.nan) if found.dtype == object else found
+    return numbers(next(values for spelled, values in columns.items() if spelled.lower() == name))
+
+
+def numbers(column: np.ndarray) -> np.ndarray:
+    """A text column can be called `voltage`: none of its rows has a number there."""
+    return np.full(len(column), np.nan) if column.dtype == object else column
