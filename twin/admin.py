@@ -21,8 +21,9 @@ from twin.admin_filters import ByConsistency
 from twin.admin_views import results_page
 from twin.fitting import admin as fitting_admin  # noqa: F401  (registers parameter sets)
 from twin.forms import EstimatorForm, beginning_from
+from twin.health import DEVIATIONS_OF_BAND, health_of
 from twin.models import Estimator, SupportFile, VersionChange
-from twin.queries import DEVIATIONS_OF_BAND, health_of, newest_covariance, newest_mean
+from twin.queries import newest_covariance, newest_mean
 from twin.registration import register_estimator, retry_estimator
 from twin.results import delete_results
 from twin.scripts import numbered_lines

@@ -173,6 +173,8 @@ class BatteryTotals:
     rows_waiting: int
     latest_time: float | None  # s
     stale_from: float | None  # s; what follows is being measured anew
+    again_rows: int | None  # measured anew so far; None: none are
+    again_of: int | None  # about so many are to be
     nominal_capacity_ah: float | None
     sums: dict[str, float | None]  # as energykit.measuring.Totals names them
     efc: float | None
@@ -204,6 +206,8 @@ def totals_of(battery: Battery) -> BatteryTotals:
         rows_waiting=max(0, battery.rows - (progress.rows_seen if meter else 0)),
         latest_time=progress.latest_time,
         stale_from=progress.stale_from,
+        again_rows=progress.again_rows,
+        again_of=progress.again_of,
         nominal_capacity_ah=nominal,
         sums={name: _known(getattr(totals, name)) for name in SUMS},
         efc=totals.throughput_ah / (2.0 * nominal) if nominal and totals.rows else None,

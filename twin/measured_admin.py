@@ -70,8 +70,8 @@ class MeasuredResistanceAdmin(_Measured):
 class MeasuredProgressAdmin(_Measured):
     list_display = ("battery", "rows_seen", "waiting", "latest_time", "stale_from", "updated")
     fields = (
-        "battery", "rows_seen", "waiting", "latest_time", "stale_from", "rules", "charge", "time", "extremes",
-        "updated", "links",
+        "battery", "rows_seen", "waiting", "latest_time", "stale_from", "again_rows", "again_of", "rules",
+        "charge", "time", "extremes", "updated", "links",
     )  # fmt: skip
     readonly_fields = fields
 

@@ -91,6 +91,8 @@ class MeasuredTotalsSerializer(serializers.Serializer):
     rows_waiting = serializers.IntegerField(help_text="Rows stored and not measured so far.")
     latest_time = _number("test_time of the newest row measured, s.")
     stale_from = _number("Rows came late from this test_time (s) on: what follows is being measured anew.")
+    again_rows = serializers.IntegerField(allow_null=True, help_text="Rows measured anew so far; null: none are.")
+    again_of = serializers.IntegerField(allow_null=True, help_text="About so many are to be measured anew.")
     nominal_capacity_ah = _number("By which EFC and C-rates are counted, Ah.")
     charge_ah = _number("Charged in all, Ah.")
     discharge_ah = _number("Discharged in all, Ah.")

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
-from django.db.models.fields.json import KeyTextTransform
 
 from datahub.models import Battery
 from twin import tables
 from twin.models import Estimator, EstimatorProgress
-from twin.states import Condition, condition_of, rows_behind
+from twin.states import condition_of, rows_behind
 
 if TYPE_CHECKING:
     import numpy as np
 
 MOST_ESTIMATES_AT_ONCE = 100_000
 ROWS_OF_A_CHART = 100_000  # above this every so many-th row is looked at
-DEVIATIONS_OF_BAND = 1.96  # a band of 95 % under a normal distribution
 
 
 @dataclass(frozen=True)
@@ -65,35 +63,6 @@ class EstimateBlock:
         """Squared innovation over its variance; about 1 on average while estimator and battery agree."""
         nis: np.ndarray = self.innovation**2 / self.innovation_variance
         return nis
-
-
-@dataclass(frozen=True)
-class Health:
-    """What the newest estimate says of one battery. Bands are two standard deviations of 95 %; None is not known."""
-
-    estimator_id: int
-    version: int
-    condition: Condition
-    rows_behind: int
-    latest_time: float | None  # s
-    soc: float | None  # 0 to 1
-    soc_sd: float | None
-    capacity: float | None  # Ah
-    capacity_sd: float | None
-    soh: float | None  # capacity over the reference
-    soh_sd: float | None
-    reference_capacity: float | None  # Ah
-    reference: str  # what the reference is, in words
-    r0: float | None  # ohm
-    r0_sd: float | None
-    mean_nis: float | None
-
-    @property
-    def soh_band(self) -> tuple[float, float] | None:
-        if self.soh is None or self.soh_sd is None:
-            return None
-        half = DEVIATIONS_OF_BAND * self.soh_sd
-        return self.soh - half, self.soh + half
 
 
 # --- estimators ----------------------------------------------------------------------------------------------------
@@ -147,13 +116,17 @@ def _status_of(estimator: Estimator) -> dict[str, Any]:
 
 
 def newest_mean(estimator: Estimator) -> list[float] | None:
-    return _floats(estimator.progress.mean)
+    return floats_of(estimator.progress.mean)
 
 
 def newest_covariance(estimator: Estimator) -> list[list[float]] | None:
     """The full matrix."""
-    packed = _floats(estimator.progress.covariance)
+    packed = floats_of(estimator.progress.covariance)
     return None if packed is None else unpacked(packed, len(estimator.progress.state_names))
+
+
+def floats_of(stored: bytes | memoryview | None) -> list[float] | None:
+    return None if stored is None else list(memoryview(bytes(stored)).cast("d"))
 
 
 def unpacked(packed: Sequence[float], states: int) -> list[list[float]]:
@@ -251,75 +224,6 @@ def _block(names: list[str], rows: Sequence[Sequence[Any]]) -> EstimateBlock:
         packed.reshape(len(rows), states * (states + 1) // 2),
         *(np.array(column, dtype=np.float64) for column in columns[3 + states :]),
     )
-
-
-# --- health --------------------------------------------------------------------------------------------------------
-def fleet_health(battery_ids: Collection[int] | None = None) -> dict[int, Health]:
-    """The health of each battery that has an estimator, by battery id, in one query."""
-    found = shown_estimators().defer("parameters", "traceback", "script_output", "battery__metadata")
-    found = found.annotate(
-        nominal=KeyTextTransform("nominal_capacity", KeyTextTransform("battery", "battery__metadata"))
-    )
-    if battery_ids is not None:
-        found = found.filter(battery__in=battery_ids)
-    return {
-        estimator.battery_id: health_of(estimator, positive_number(estimator.nominal)) for estimator in found.order_by()
-    }
-
-
-def health_of(estimator: Estimator, nominal_capacity: float | None = None) -> Health:
-    """SOH is the estimated capacity over the nominal one of the metadata, or else over what it began with."""
-    progress = estimator.progress
-    soc, soc_sd = _state(estimator, "soc")
-    capacity, capacity_sd = _state(estimator, "q_t.base_values", "q_t")
-    r0, r0_sd = _state(estimator, "r0.base_values", "r0")
-    reference, words = nominal_capacity, "nominal"
-    if not reference:
-        reference = progress.reference_capacity
-        words = "first estimate" if estimator.is_script else "as registered"
-    known = capacity is not None and reference is not None and reference > 0
-    return Health(
-        estimator_id=estimator.pk,
-        version=estimator.version,
-        condition=condition_of(estimator),
-        rows_behind=rows_behind(estimator),
-        latest_time=progress.latest_time,
-        soc=soc,
-        soc_sd=soc_sd,
-        capacity=capacity,
-        capacity_sd=capacity_sd,
-        soh=capacity / reference if known else None,  # type: ignore[operator]
-        soh_sd=capacity_sd / reference if known and capacity_sd is not None else None,  # type: ignore[operator]
-        reference_capacity=reference,
-        reference=words if reference else "",
-        r0=r0,
-        r0_sd=r0_sd,
-        mean_nis=progress.mean_nis,
-    )
-
-
-def _state(estimator: Estimator, *names: str) -> tuple[float | None, float | None]:
-    """Mean and standard deviation of the state that bears one of these names."""
-    progress = estimator.progress
-    place = next((place for place, name in enumerate(progress.state_names) if name in names), None)
-    mean, packed = _floats(progress.mean), _floats(progress.covariance)
-    if place is None or mean is None or packed is None:
-        return None, None
-    variance = packed[packed_place(place, place, len(mean))]
-    return mean[place], math.sqrt(max(variance, 0.0))
-
-
-def _floats(stored: bytes | memoryview | None) -> list[float] | None:
-    return None if stored is None else list(memoryview(bytes(stored)).cast("d"))
-
-
-def positive_number(text: Any) -> float | None:
-    """Metadata are people's: a nominal capacity may be anything."""
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
 
 
 def loss_with(battery: Battery) -> list[tuple[int, str, str]]:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from rovi_site.pages.numbers import UNKNOWN, digits_for, number
+from twin.health import DEVIATIONS_OF_BAND
 from twin.models import ParameterSet
-from twin.queries import DEVIATIONS_OF_BAND
 
 # By the unit they are found in: a factor and the unit they are shown in. Shares and SOC are shown in per cent.
 SHOWN_IN = {"Ω": (1e3, "mΩ"), "": (1e2, "%"), "Ah": (1.0, "Ah"), "V": (1.0, "V"), "s": (1.0, "s")}

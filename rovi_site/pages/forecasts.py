@@ -12,7 +12,7 @@ from prognosis.models import ForecastRun
 from prognosis.queries import load_used_by, result_of
 from rovi_site.pages.gaps import with_gaps
 from rovi_site.pages.quantities import quantity_of, title_of
-from twin.queries import DEVIATIONS_OF_BAND
+from twin.health import DEVIATIONS_OF_BAND
 
 if TYPE_CHECKING:
     import numpy as np

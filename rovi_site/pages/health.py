@@ -13,6 +13,7 @@ from datahub.models import Battery
 from rovi_site.pages.numbers import UNKNOWN, count, digits_for, number
 from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.words import Badge, estimator_badge
+from twin import health as twin_health
 from twin import queries
 from twin.models import Estimator, EstimatorProgress
 from twin.states import Stored
@@ -23,7 +24,7 @@ class Health:
     """The newest estimate of a battery, with the estimator that made it."""
 
     estimator: Estimator
-    newest: queries.Health
+    newest: twin_health.Health
     badge: Badge
     doubt: Badge | None
 
@@ -98,7 +99,7 @@ class Spread:
 def spread_of(mean: float | None, sd: float | None, scale: float, digits: int) -> Spread:
     if mean is None:
         return Spread()
-    half = None if sd is None else sd * scale * queries.DEVIATIONS_OF_BAND
+    half = None if sd is None else sd * scale * twin_health.DEVIATIONS_OF_BAND
     places = digits_for(half, digits)
     return Spread(number(mean * scale, places), "" if half is None else f"±{number(half, places)}")
 
@@ -106,7 +107,7 @@ def spread_of(mean: float | None, sd: float | None, scale: float, digits: int) -
 def health_of(batteries: Sequence[Battery]) -> dict[int, Health]:
     """By battery id, of those that have an estimator; two queries."""
     ids = [battery.pk for battery in batteries]
-    newest = queries.fleet_health(ids)
+    newest = twin_health.fleet_health(ids)
     shown = queries.shown_estimators().select_related("registered_by").filter(battery__in=ids).order_by()
     return {
         estimator.battery_id: Health(

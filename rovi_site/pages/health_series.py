@@ -20,7 +20,8 @@ from rovi_site.pages.health import Health
 from rovi_site.pages.quantities import quantity_of
 from rovi_site.pages.ranges import TimeRange
 from rovi_site.pages.sparklines import Spark, spark
-from twin.queries import DEVIATIONS_OF_BAND, EstimateBlock, current_estimator, estimates, packed_place
+from twin.health import DEVIATIONS_OF_BAND
+from twin.queries import EstimateBlock, current_estimator, estimates, packed_place
 from twin.tables import columns_of
 
 POINTS = 2000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rovi_site.pages.numbers import number
-from twin.queries import DEVIATIONS_OF_BAND
+from twin.health import DEVIATIONS_OF_BAND
 
 WIDTH, HEIGHT = 96.0, 26.0
 LEAST_SPAN = 0.02  # of the mean, so that noise of a new cell does not look like a collapse

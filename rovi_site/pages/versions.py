@@ -22,9 +22,10 @@ from rovi_site.pages.health import Spread, spread_of
 from rovi_site.pages.version_series import Difference, differences
 from rovi_site.pages.words import Badge, estimator_badge
 from twin import tables
+from twin.health import Health, health_of
 from twin.models import Estimator, VersionChange
 from twin.provenance import provenance
-from twin.queries import Health, health_of, with_all_it_takes
+from twin.queries import with_all_it_takes
 from twin.results import delete_results, loss_of_results
 from twin.versions import follow, promote, roll_back, stop_following, version_before
 

@@ -9,8 +9,11 @@ from jobs.models import Worker
 from jobs.running.claim import claim_next_job
 from jobs.running.run import run_job
 from sandbox.walls import DEFAULT_WALLS, probe_walls
+from twin.estimation import recomputing
 from twin.estimation.fleet import advance_fleet
 from twin.estimation.scripts import advance_scripts, warm_guests
+from twin.measuring import advancing
+from twin.measuring.soc import recounts
 from twin.registration import register_estimator
 from twin.versions import promote_those_caught_up
 
@@ -26,6 +29,24 @@ def text_of(name):
 def own_folder(settings, tmp_path):
     settings.ROVI_DATA = tmp_path
     settings.MEDIA_ROOT = tmp_path / "uploads"
+
+
+@pytest.fixture
+def many_chunks(settings, monkeypatch):
+    """And many checkpoints, and no waiting for more late rows."""
+    settings.ESTIMATION_CHUNK_ROWS = 7
+    settings.CHECKPOINT_ROWS = 5
+    monkeypatch.setattr(recomputing, "PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def at_once(settings, monkeypatch):
+    """Rows are measured as soon as they are there, and nothing is under way from another test."""
+    settings.MEASURING_PAUSE_SECONDS = 0.0
+    monkeypatch.setattr(advancing, "_next_look_at_rules", 0.0)
+    monkeypatch.setattr(advancing, "SECONDS_BETWEEN_LOOKS_AT_RULES", 0.0)
+    advancing.under_way.clear()
+    recounts.clear()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from datahub.models import Battery
 from twin.fitting.records import ParameterSet
 from twin.fitting.requesting import request_fit
 from twin.fitting.words import finding_in_words, use_address
-from twin.queries import DEVIATIONS_OF_BAND
+from twin.health import DEVIATIONS_OF_BAND
 
 
 @admin.register(ParameterSet)

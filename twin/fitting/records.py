@@ -29,8 +29,12 @@ class ParameterSet(models.Model):
     last_time = models.FloatField(editable=False, help_text="test_time of the last row used, s.")
     first_row_id = models.BigIntegerField(null=True, editable=False, help_text="Of the battery's rows.")
     last_row_id = models.BigIntegerField(null=True, editable=False, help_text="Of the battery's rows.")
-    mean_nis = models.FloatField(editable=False, help_text="Of the filter over these rows; near 1 when it is right.")
-    voltage_rmse = models.FloatField(editable=False, help_text="Of the filter's predictions over these rows, V.")
+    mean_nis = models.FloatField(
+        editable=False, help_text="Of the filter over the rows that it was fitted to; near 1 when it is right."
+    )
+    voltage_rmse = models.FloatField(
+        editable=False, help_text="Of the filter's predictions over the rows that it was fitted to, V."
+    )
     plots = models.JSONField(default=dict, editable=False, help_text="Columns of numbers for the plots of the fit.")
     library_versions = models.JSONField(default=dict, editable=False, help_text="With which it was fitted.")
     fitted_by = models.ForeignKey(

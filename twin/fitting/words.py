@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from twin.fitting.records import ParameterSet
-from twin.queries import DEVIATIONS_OF_BAND
+from twin.health import DEVIATIONS_OF_BAND
 
 
 def finding_in_words(fitted: ParameterSet, name: str, factor: float = 1.0) -> str:

@@ -10,7 +10,7 @@ from datahub.queries import rows_after
 from energykit.errors import BadCheckpoint
 from energykit.measuring import Meter, MeterRows
 from twin.estimation.lease import claim, release
-from twin.measuring.again import measure_again
+from twin.measuring.again import MeasuringAgain
 from twin.measuring.commit import Step, commit
 from twin.measuring.records import MeasuredProgress
 from twin.measuring.soc import count_soc
@@ -21,10 +21,12 @@ from twin.measuring.work import (
     meter_rows,
     targets,
     with_other_rules,
+    with_unreadable_checkpoint,
     with_work,
 )
 
 MOST_BATTERIES_A_ROUND = 1000
+MOST_AGAIN = 100  # batteries that one process measures again at a time
 MOST_ROWS_A_ROUND = 40_000  # in one transaction: other writers wait that long
 FEWEST_ROWS_A_BATTERY = 100
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -32,6 +34,8 @@ SECONDS_BETWEEN_LOOKS_AT_RULES = 60.0
 
 _next_look = 0.0
 _next_look_at_rules = 0.0
+_to_be_begun: list[int] = []  # ids of batteries that were found then, and wait for their turn
+under_way: dict[int, MeasuringAgain] = {}  # by id of the battery
 
 
 def advance_now_and_then() -> bool:
@@ -48,33 +52,45 @@ def advance_now_and_then() -> bool:
 def advance_measurements() -> bool:
     """One round. Tells whether there is more to do."""
     begin_new_ones()
-    fences = claim([*with_work(MOST_BATTERIES_A_ROUND), *_changed_rules()], MeasuredProgress)
-    if not fences:
-        return False
+    _go_on_again()
+    ids = dict.fromkeys([*with_work(MOST_BATTERIES_A_ROUND), *_to_measure_anew()])
+    fences = claim(ids.keys() - under_way.keys(), MeasuredProgress)
     wanted = targets(fences)
-    release(fences.keys() - {target.battery.pk for target in wanted}, MeasuredProgress)
     limit = max(FEWEST_ROWS_A_BATTERY, MOST_ROWS_A_ROUND // max(1, len(wanted)))
-    steps, late = [], []
+    steps, left = [], fences.keys() - {target.battery.pk for target in wanted}
     for target in wanted:
-        step = step_of(target, fences[target.battery.pk], limit)
-        if step is None:
-            late.append(target)
-        else:
+        battery_id = target.battery.pk
+        step = step_of(target, fences[battery_id], limit)
+        if step is not None:
             steps.append(step)
-    stored = commit(steps)
-    for target in late:
-        measure_again(target, fences[target.battery.pk])
-    return bool(late) or any(step.rows_seen or step.estimates for step in stored)
+        elif len(under_way) < MOST_AGAIN:
+            under_way[battery_id] = MeasuringAgain(target, fences[battery_id])
+        else:
+            left.add(battery_id)
+    release(left, MeasuredProgress)
+    stored = commit(steps) if steps else []
+    return bool(under_way) or any(step.rows_seen or step.estimates for step in stored)
 
 
-def _changed_rules() -> list[int]:
+def _go_on_again() -> None:
+    """A portion of each battery that is measured again."""
+    limit = max(FEWEST_ROWS_A_BATTERY, MOST_ROWS_A_ROUND // max(1, len(under_way)))
+    for battery_id in list(under_way):
+        again = under_way.pop(battery_id)  # one that raises is begun anew
+        if again.go_on(limit):
+            under_way[battery_id] = again
+
+
+def _to_measure_anew() -> list[int]:
     """Looked for now and then only: nobody waits for it, and it asks about all batteries."""
-    global _next_look_at_rules
+    global _next_look_at_rules, _to_be_begun
     now = time.monotonic()
-    if now < _next_look_at_rules:
-        return []
-    _next_look_at_rules = now + SECONDS_BETWEEN_LOOKS_AT_RULES
-    return with_other_rules()
+    if not _to_be_begun and now >= _next_look_at_rules:
+        _next_look_at_rules = now + SECONDS_BETWEEN_LOOKS_AT_RULES
+        _to_be_begun = [*with_other_rules(), *with_unreadable_checkpoint()]
+    free = max(0, MOST_AGAIN - len(under_way))
+    begun, _to_be_begun = _to_be_begun[:free], _to_be_begun[free:]
+    return begun
 
 
 def step_of(target: Target, fence: int, limit: int) -> Step | None:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from energykit.measuring import Cycle, Measured, Meter, Resistance, SocBands
+from energykit.measuring import Cycle, Measured, Meter, Resistance
 from twin.estimation.lease import this_process
 from twin.measuring import tables
 from twin.measuring.records import (
@@ -21,6 +21,7 @@ from twin.measuring.records import (
     MeasuredCycle,
     MeasuredProgress,
     MeasuredResistance,
+    MeasuredSoc,
 )
 from twin.measuring.work import Target
 
@@ -33,9 +34,29 @@ RESISTANCE_FIELDS = tuple(
 )
 
 
+Place = tuple[float, int]  # test_time (s) and row id
+
+
+@dataclass
+class SocCount:
+    """Time in bands of SOC as far as `place`, by default that of a battery without an estimator.
+
+    `kept` are counts at places before it. With `replaces` those that were kept after `begin` go (None: all).
+    """
+
+    estimator: int = 0
+    series: int = 0
+    cursor: int = 0
+    place: Place | None = None
+    bands: bytes | None = None
+    kept: list[MeasuredSoc] = field(default_factory=list)
+    replaces: bool = False
+    begin: Place | None = None
+
+
 @dataclass
 class Step:
-    """What the rows up to `cursor` gave for one battery; `bands` None: it has no estimator with SOC."""
+    """What the rows up to `cursor` gave for one battery."""
 
     target: Target
     fence: int
@@ -43,11 +64,7 @@ class Step:
     measured: Measured
     cursor: int
     rows_seen: int
-    bands: SocBands | None = None
-    soc_estimator: int = 0
-    soc_series: int = 0
-    soc_place: tuple[float, int] | None = None
-    soc_cursor: int = 0
+    soc: SocCount = field(default_factory=SocCount)
     estimates: int = 0
     has_more: bool = False  # estimates wait: it is served again at once
 
@@ -57,7 +74,7 @@ class Again:
     """What measuring again from a place gave: it replaces all after it. `place` None: from the start."""
 
     step: Step
-    place: tuple[float, int] | None
+    place: Place | None
     first_cycle: int
     checkpoints: list[MeasuredCheckpoint] = field(default_factory=list)
 
@@ -71,6 +88,7 @@ def commit(steps: Sequence[Step]) -> list[Step]:
         MeasuredCheckpoint.objects.bulk_create(
             [checkpoint_of(step.target, step.meter) for step in kept], batch_size=BATCH, ignore_conflicts=True
         )
+        _keep_soc(mine)
         places = {step.target.battery.pk for step in kept}
         begun = [step.target for step in mine if not step.target.progress.rules]
         for target in begun:
@@ -87,17 +105,33 @@ def commit_again(again: Again) -> bool:
         if not _still_mine([step]):
             return False
         MeasuredCycle.objects.filter(battery=battery, place__gte=again.first_cycle).delete()
-        later = Q()
-        if again.place is not None:
-            time, row = again.place
-            later = Q(test_time__gt=time) | Q(test_time=time, row_id__gt=row)
+        later = _later_than(again.place)
         MeasuredResistance.objects.filter(later, battery=battery).delete()
         MeasuredCheckpoint.objects.filter(later, battery=battery).delete()
         MeasuredCheckpoint.objects.bulk_create(again.checkpoints, batch_size=BATCH, ignore_conflicts=True)
         _insert([step])
+        _keep_soc([step])
         tables.update_progress(connection, [_values(step, bool(again.checkpoints))])
-        MeasuredProgress.objects.filter(pk=battery.pk).update(rules=step.target.rules.as_mapping(), stale_from=None)
+        MeasuredProgress.objects.filter(pk=battery.pk).update(
+            rules=step.target.rules.as_mapping(), stale_from=None, again_rows=None, again_of=None
+        )
     return True
+
+
+def _later_than(place: Place | None) -> Q:
+    if place is None:
+        return Q()
+    time, row = place
+    return Q(test_time__gt=time) | Q(test_time=time, row_id__gt=row)
+
+
+def _keep_soc(steps: Sequence[Step]) -> None:
+    for step in steps:
+        if step.soc.replaces:
+            others = ~Q(estimator=step.soc.estimator)
+            kept = MeasuredSoc.objects.filter(battery=step.target.battery.pk)
+            kept.filter(_later_than(step.soc.begin) | others).delete()
+    MeasuredSoc.objects.bulk_create([each for step in steps for each in step.soc.kept], ignore_conflicts=True)
 
 
 def _still_mine(steps: Iterable[Step]) -> list[Step]:
@@ -145,20 +179,20 @@ def checkpoint_of(target: Target, meter: Meter) -> MeasuredCheckpoint:
 
 
 def _values(step: Step, is_kept: bool) -> tuple[Any, ...]:
-    progress, bands = step.target.progress, step.bands
-    soc_time, soc_row = step.soc_place or (None, 0)
+    progress, soc = step.target.progress, step.soc
+    soc_time, soc_row = soc.place or (None, 0)
     return (
         step.cursor,
         progress.rows_seen + step.rows_seen,
         step.meter.newest_time,
         step.meter.checkpoint(),
         step.meter.totals.rows if is_kept else progress.checkpoint_rows,
-        step.soc_estimator,
-        step.soc_series,
-        step.soc_cursor,
+        soc.estimator,
+        soc.series,
+        soc.cursor,
         soc_time,
         soc_row,
-        bands.to_bytes() if bands is not None else None,
+        soc.bands,
         None if step.has_more else connection.ops.adapt_datetimefield_value(timezone.now()),
         progress.pk,
     )

@@ -72,6 +72,8 @@ class MeasuredProgress(models.Model):
     stale_from = models.FloatField(
         null=True, help_text="Rows came late from this test_time (s) on; what follows is being measured anew."
     )
+    again_rows = models.BigIntegerField(null=True, help_text="Rows measured anew so far; empty: none are.")
+    again_of = models.BigIntegerField(null=True, help_text="About so many are to be measured anew.")
     rules = models.JSONField(default=dict, help_text="By which it is measured; others mean measuring anew.")
     checkpoint = models.BinaryField(null=True, help_text="All that is needed to go on after the cursor.")
     checkpoint_rows = models.BigIntegerField(default=0, help_text="Rows taken when a checkpoint was kept last.")
@@ -110,3 +112,19 @@ class MeasuredCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.battery} at {self.test_time} s"
+
+
+class MeasuredSoc(models.Model):
+    """Time in bands of SOC up to a place, so that replaced estimates after it are all that is counted again."""
+
+    battery = models.ForeignKey(Battery, on_delete=models.CASCADE, related_name="measured_soc")
+    estimator = models.BigIntegerField(help_text="Id of the estimator whose SOC it is.")
+    test_time = models.FloatField(help_text="Of the newest estimate in it, s.")
+    row_id = models.BigIntegerField(help_text="Id of that estimate's row.")
+    state = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["battery", "test_time", "row_id"], name="measured_soc_place")]
+
+    def __str__(self) -> str:
+        return f"SOC of {self.battery} to {self.test_time} s"

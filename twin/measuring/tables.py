@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from datahub.tables import quoted
+from datahub.tables import TEST_TIME, quoted, rows_table
 from twin.tables import estimates_table
 
 UPDATE_PROGRESS = """
@@ -23,6 +23,18 @@ def update_progress(connection: BaseDatabaseWrapper, values: Iterable[Sequence[A
     """Values in the order of UPDATE_PROGRESS, a battery each."""
     with connection.cursor() as cursor:
         cursor.executemany(UPDATE_PROGRESS, list(values))
+
+
+def what_waits(connection: BaseDatabaseWrapper, battery_id: int, cursor: int) -> tuple[int, int, float | None]:
+    """How many rows came after the one with the id `cursor`, the greatest id, least test_time (s) of the late ones."""
+    with connection.cursor() as asked:
+        asked.execute(
+            f"SELECT COUNT(*), MAX(row_id), MIN(CASE WHEN row_late THEN {TEST_TIME} END) "
+            f"FROM {quoted(rows_table(battery_id))} WHERE row_id > %s",
+            [cursor],
+        )
+        rows, newest, late_from = asked.fetchone()
+    return rows, newest or cursor, late_from
 
 
 def select_soc(

@@ -9,21 +9,23 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import BinaryField, Exists, F, Func, IntegerField, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from datahub.models import Battery
 from datahub.queries import RowBlock
-from energykit.measuring import MeasuringRules, MeterRows
+from energykit.measuring import MeasuringRules, Meter, MeterRows
+from energykit.measuring.checkpoint import HEAD
 from twin.estimation.sieve import NEEDED
 from twin.estimation.work import first_with_columns
+from twin.health import positive_number
 from twin.measuring.records import MeasuredProgress
 from twin.models import Estimator, EstimatorProgress
-from twin.queries import positive_number
 from twin.states import missing_columns
 
 ROWS_WORTH_A_ROUND = 1000  # so many waiting rows are measured without a pause
+MOST_UNREADABLE = 1000  # are looked for at a time
 BESIDE = ("temperature", "cycle_number")
 NOMINAL = KeyTextTransform("nominal_capacity", KeyTextTransform("battery", "battery__metadata"))
 
@@ -83,6 +85,20 @@ def with_other_rules() -> list[int]:
         for battery_id, rules, columns, nominal in known.values_list("pk", "rules", "battery__columns", "nominal")
         if rules != _rules(nominal, references.get(battery_id)).as_mapping() and not missing_columns(columns)
     ]
+
+
+def with_unreadable_checkpoint() -> list[int]:
+    """Ids of batteries whose checkpoint is of another version of this program, or cut short.
+
+    Without new rows nobody else would notice; until then nothing can be told of them.
+    """
+    whole = Meter(MeasuringRules()).checkpoint()
+    checkpoint = F("checkpoint")
+    found = MeasuredProgress.objects.filter(rows_seen__gt=0).annotate(
+        head=Func(checkpoint, 1, HEAD.size, function="SUBSTR", output_field=BinaryField()),
+        size=Func(checkpoint, function="LENGTH", output_field=IntegerField()),
+    )
+    return first_with_columns(found.exclude(head=whole[: HEAD.size], size=len(whole)).order_by("pk"), MOST_UNREADABLE)
 
 
 def targets(battery_ids: Collection[int]) -> list[Target]:
