@@ -265,7 +265,7 @@ def last_ask(run: ForecastRun | None) -> dict[str, Any]:
     """A form's initial values that ask for the same once more, as far as a form can say it."""
     if run is None:
         return {}
-    load, unit = run.load, "y"
+    load, unit = run.whole_load, "y"
     ahead = load.get("ahead_time", 0.0)
     unit = next((name for name, _ in UNITS if ahead >= SECONDS_A_UNIT[name]), "s")
     known = {name: load[name] for name in KNOWN_TO_FORM if isinstance(load.get(name), float | int)}

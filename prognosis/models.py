@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -156,7 +157,10 @@ class ForecastRun(models.Model):
     )
     last_test_time = models.FloatField(null=True, help_text="Of the battery's rows when it was asked for, s.")
     folder = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    load = models.JSONField(help_text="ahead_time and resolution in s; current in A or power in W, + charging.")
+    load = models.JSONField(
+        help_text="ahead_time and resolution in s; current in A or power in W, + charging. In a fleet forecast the "
+        "rows of profiles stand in its record."
+    )
     profile = models.FileField(
         upload_to=path_of_run_file, blank=True, max_length=200, help_text="The CSV of the load, where one was given."
     )
@@ -210,7 +214,7 @@ class ForecastRun(models.Model):
     job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="+")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created = models.DateTimeField(default=timezone.now, db_index=True)
-    finished = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True, db_index=True)
 
     class Meta:
         verbose_name = "forecast"
@@ -219,6 +223,12 @@ class ForecastRun(models.Model):
 
     def __str__(self) -> str:
         return f"Forecast {self.pk} for {self.battery}"
+
+    @property
+    def whole_load(self) -> dict[str, Any]:
+        """With the rows of profiles, which are stored once for all runs of a fleet."""
+        whole: dict[str, Any] = self.load if self.fleet is None else self.fleet.load
+        return whole
 
     @property
     def made_with(self) -> str:

@@ -18,8 +18,8 @@ from prognosis.errors import ForecasterFailed, NoForecaster, ResultMissing
 from prognosis.models import Comparison, FleetForecast, Forecaster, ForecasterState, ForecastRun, ServedBattery
 from prognosis.states import RunState
 from prognosis.storage import from_parquet
+from twin.health import fleet_health
 from twin.models import Estimator
-from twin.queries import fleet_health
 from twin.tables import columns_of
 
 if TYPE_CHECKING:

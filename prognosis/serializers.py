@@ -137,6 +137,7 @@ class ForecastSerializer(serializers.ModelSerializer):
 
 
 class ForecastWithResultSerializer(ForecastSerializer):
+    load = serializers.JSONField(source="whole_load", read_only=True, help_text="As asked, with the rows of profiles.")
     result = serializers.SerializerMethodField(help_text="Columns of load and forecast; null before it is done.")
 
     class Meta(ForecastSerializer.Meta):

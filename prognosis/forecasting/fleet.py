@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,8 +13,18 @@ from django.utils import timezone
 
 from access.errors import Refused
 from jobs.running.report import Report
-from prognosis.forecasting.making import answer_of, failure_of, kept_past, kept_result, run_forecast, told_of
+from prognosis.forecasting.load import Load
+from prognosis.forecasting.making import (
+    answer_of,
+    failure_of,
+    fault_of,
+    kept_past,
+    kept_result,
+    run_forecast,
+    told_of,
+)
 from prognosis.forecasting.past import Past, pasts_of
+from prognosis.forecasting.runs import load_of
 from prognosis.models import ForecastRun
 from prognosis.states import ForecasterKind, RunState
 from prognosis.storage import remove_files_of
@@ -38,8 +48,8 @@ def make_runs(runs: Sequence[int], report: Report) -> dict[str, Any]:
     total, done = len(runs), 0
     for batch in _batches(runs):
         done += len(batch)
-        left = ForecastRun.objects.select_related("battery", "forecaster", "job").filter(pk__in=batch)
-        left = left.exclude(state=RunState.DONE)
+        left = ForecastRun.objects.select_related("battery", "forecaster", "job").prefetch_related("fleet")
+        left = left.filter(pk__in=batch).exclude(state=RunState.DONE)
         scripts = [run for run in left if run.kind == ForecasterKind.SCRIPT or run.forecaster_id is not None]
         _make_built_in([run for run in left if run not in scripts])
         for run in scripts:
@@ -58,10 +68,11 @@ def _make_built_in(runs: list[ForecastRun]) -> None:
     for as_of in {run.as_of for run in runs}:
         batteries = list({run.battery_id: run.battery for run in runs if run.as_of == as_of}.values())
         pasts |= {(as_of, pk): past for pk, past in pasts_of(batteries, as_of).items()}
+    loads = _Loads()
     for run in runs:
         found = pasts[run.as_of, run.battery_id]
         started = time.monotonic()
-        for name, value in _told(run, lambda run=run, found=found: _made(run, found)).items():  # type: ignore[misc]
+        for name, value in _told(run, partial(_made, run, found, loads)).items():
             setattr(run, name, value)
         run.seconds = time.monotonic() - started
     with transaction.atomic():
@@ -73,10 +84,21 @@ def _make_built_in(runs: list[ForecastRun]) -> None:
                 remove_files_of(run)
 
 
-def _made(run: ForecastRun, past: Past | Refused) -> dict[str, Any]:
+class _Loads(dict[int, Load]):
+    """The load of each fleet, which may have thousands of rows, is read once for all of its runs."""
+
+    def of(self, run: ForecastRun) -> Load:
+        if run.fleet_id is None:
+            return load_of(run)
+        if run.fleet_id not in self:
+            self[run.fleet_id] = load_of(run)
+        return self[run.fleet_id]
+
+
+def _made(run: ForecastRun, past: Past | Refused, loads: _Loads) -> dict[str, Any]:
     if isinstance(past, Refused):
         raise past
-    answer = answer_of(run, past)
+    answer = answer_of(run, past, loads.of(run))
     no_fault = {"error": "", "error_code": "", "traceback": ""}  # of an earlier try
     return {**no_fault, **kept_past(run, past), **told_of(run, answer), **kept_result(run, answer.columns)}
 
@@ -90,8 +112,7 @@ def _told(run: ForecastRun, make: Callable[[], dict[str, Any]]) -> dict[str, Any
     except Exception as error:
         # A fault of ours: it must not end the forecasts of the other batteries.
         log.exception("Forecast %s failed.", run.pk)
-        told = failure_of(Refused(f"{type(error).__name__}: {error}", code="unexpected"))
-        return {**told, "traceback": traceback.format_exc()}
+        return fault_of(error)
 
 
 def _make_script(run: ForecastRun, report: Report) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,7 +15,7 @@ from jobs.queue import enqueue
 from prognosis.errors import LoadRefused, NoBatteries, OptionRefused
 from prognosis.forecasting import phases
 from prognosis.forecasting.fields import Fields
-from prognosis.forecasting.load import Load, load_from
+from prognosis.forecasting.load import Load, load_from, without_rows
 from prognosis.forecasting.phases import MOST_KEPT_ROWS
 from prognosis.forecasting.runs import Way, new_run
 from prognosis.models import Comparison, FleetForecast, Forecaster, ForecastRun
@@ -128,8 +128,7 @@ def named_loads_from(given: Any) -> list[NamedLoad]:
     """
     if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
         raise LoadRefused({"loads": ['Give a list of maps, such as [{"label": "as before", "ahead_time": 3.2e8}].']})
-    if len(given) > MOST_LOADS:  # before any is read
-        _refuse_number(len(given))
+    _check_number(len(given))  # before any is read
     loads: list[NamedLoad] = []
     complaints: dict[str, Any] = {}
     for place, each in enumerate(given):
@@ -146,8 +145,7 @@ def named_loads_from(given: Any) -> list[NamedLoad]:
 
 
 def _check_loads(loads: Sequence[NamedLoad]) -> None:
-    if not 2 <= len(loads) <= MOST_LOADS:
-        _refuse_number(len(loads))
+    _check_number(len(loads))
     labels = [named.label.strip() for named in loads]
     for place, label in enumerate(labels):
         if not label:
@@ -156,13 +154,14 @@ def _check_loads(loads: Sequence[NamedLoad]) -> None:
             raise LoadRefused({f"loads[{place}].label": [f"Two loads are called {label[:40]!r}."]})
 
 
-def _refuse_number(loads: int) -> NoReturn:
-    told = "is 1" if loads == 1 else f"are {loads}"
-    raise LoadRefused({"loads": [f"Give 2 to {MOST_LOADS} loads; there {told}."]})
+def _check_number(loads: int) -> None:
+    if not 2 <= loads <= MOST_LOADS:
+        told = "is 1" if loads == 1 else f"are {loads}"
+        raise LoadRefused({"loads": [f"Give 2 to {MOST_LOADS} loads; there {told}."]})
 
 
 def _without_file(load: Load) -> Load:
-    """A CSV's rows are kept in the record: in a group they are not worth a file for each run."""
+    """A CSV's rows are kept in a record: of a fleet in one for all its runs, of a comparison in each run's own."""
     if load.csv and sum(phase.rows for phase in load.phases) > MOST_KEPT_ROWS:
         complaint = f"It has more than {MOST_KEPT_ROWS:,} rows, which is too much for many forecasts at once."
         raise LoadRefused({"csv": [complaint]})
@@ -172,7 +171,7 @@ def _without_file(load: Load) -> Load:
 def _store_fleet_runs(
     fleet: FleetForecast, batteries: QuerySet[Battery], load: Load, asked: GroupAsk, requested_by: Any
 ) -> int:
-    description, total = load.description(), 0
+    brief, total = without_rows(load.description()), 0
     standing: dict[str, Forecaster] = {}
     if fleet.kind == ForecasterKind.SCRIPT:
         standing = forecasters_of([battery.name for battery in batteries])
@@ -181,7 +180,7 @@ def _store_fleet_runs(
         version = standing.get(battery.name)
         run = ForecastRun(
             battery=battery, fleet=fleet, kind=version.kind if version else fleet.kind, forecaster=version,
-            options=version.options if version else fleet.options, load=description, threshold=fleet.threshold,
+            options=version.options if version else fleet.options, load=brief, threshold=fleet.threshold,
             as_of=asked.way.as_of, last_test_time=battery.last_test_time, requested_by=requested_by,
         )  # fmt: skip
         if fleet.kind == ForecasterKind.SCRIPT and (version is None or version.state == ForecasterState.FAILED):

@@ -13,8 +13,9 @@ from prognosis.errors import NoEstimates
 from prognosis.forecasting.sql import HistoryQuery, history_query
 from prognosis.queries import CAPACITY_STATES, state_column
 from prognosis.tables import MAX_ROWS, newest_time, read_history, select_spread, sql_dialect
+from twin.health import fleet_health
 from twin.models import Estimator
-from twin.queries import current_estimator, fleet_health, packed_place
+from twin.queries import current_estimator, packed_place
 from twin.tables import AFTER_STATES, BEFORE_STATES, columns_of, estimates_table
 
 # What an estimator tells beside its states, except the packed covariance, which is no number.

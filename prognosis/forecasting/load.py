@@ -91,6 +91,18 @@ def load_from(
     return Load(ahead_time, step, found, csv_text if csv_text.strip() else "")
 
 
+def without_rows(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What a description of a load says beside the rows of its profiles."""
+    told = {
+        name: value
+        for name, value in description.items()
+        if name != "profile" and not (name == "temperature" and isinstance(value, Mapping))
+    }
+    if "phases" in told:
+        told["phases"] = [without_rows(phase) for phase in told["phases"]]
+    return told
+
+
 def spans_of(phases: tuple[Phase, ...], ahead_time: float) -> list[tuple[Phase, float, float]]:
     """Each phase with its beginning and end, s; an end that differs from `ahead_time` by rounding is that."""
     spans, start = [], 0.0

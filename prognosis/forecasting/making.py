@@ -21,6 +21,7 @@ from prognosis.forecasting.answer import checked_columns, load_and_forecast
 from prognosis.forecasting.built_in import Ask, make
 from prognosis.forecasting.history import History, history_of
 from prognosis.forecasting.layout import load_columns
+from prognosis.forecasting.load import Load
 from prognosis.forecasting.loading import load_forecaster
 from prognosis.forecasting.outcome import outcome_of
 from prognosis.forecasting.past import Past, past_of
@@ -57,8 +58,7 @@ def run_forecast(run: ForecastRun) -> ForecastRun:
         _update(
             run,
             seconds=time.monotonic() - started,
-            **failure_of(Refused(f"{type(error).__name__}: {error}", code="unexpected")),
-            traceback=traceback.format_exc(),
+            **fault_of(error),
         )
         raise
     _update(run, **told, **kept_result(run, answer.columns), seconds=time.monotonic() - started)
@@ -112,7 +112,7 @@ def by_built_in(run: ForecastRun, past: Past) -> Answer:
     """A forecast of a built-in kind; what it was made from is kept first. Raises LoadRefused, ForecastFailed."""
     kept = kept_past(run, past)
     _update(run, **kept)
-    return answer_of(run, past)
+    return answer_of(run, past, load_of(run))
 
 
 def kept_past(run: ForecastRun, past: Past) -> dict[str, Any]:
@@ -130,9 +130,9 @@ def kept_past(run: ForecastRun, past: Past) -> dict[str, Any]:
     }
 
 
-def answer_of(run: ForecastRun, past: Past) -> Answer:
+def answer_of(run: ForecastRun, past: Past, load: Load) -> Answer:
     """Touches no record."""
-    made = make(Ask(past, load_of(run), run.kind, run.options))
+    made = make(Ask(past, load, run.kind, run.options))
     return Answer(made.columns, past.newest, past.reference, made.forecast, made.made_by, made.why)
 
 
@@ -208,6 +208,12 @@ def failure_of(refused: Refused) -> dict[str, Any]:
     if isinstance(refused, ForecastFailed):
         told |= {"traceback": refused.traceback_text, "error_line": refused.line, "script_output": refused.output}
     return told
+
+
+def fault_of(error: Exception) -> dict[str, Any]:
+    """The same where it was no refusal but a fault of ours."""
+    told = failure_of(Refused(f"{type(error).__name__}: {error}", code="unexpected"))
+    return {**told, "traceback": "".join(traceback.format_exception(error))}
 
 
 def _update(run: ForecastRun, **values: Any) -> None:

@@ -15,9 +15,10 @@ from energykit.prognosis.health import HealthHistory
 from prognosis import tables
 from prognosis.errors import NoEstimates
 from prognosis.queries import CAPACITY_STATES, state_column
+from twin.health import fleet_health
 from twin.measured import cycles_of
 from twin.models import Estimator
-from twin.queries import fleet_health, packed_place, with_all_it_takes
+from twin.queries import packed_place, with_all_it_takes
 from twin.tables import columns_of
 
 POINTS = 200

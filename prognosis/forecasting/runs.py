@@ -123,7 +123,7 @@ def load_of(run: ForecastRun) -> Load:
     if run.profile:
         with run.profile.open("rb") as file:
             profile = file.read().decode()
-    return Load.from_description(run.load, profile)
+    return Load.from_description(run.whole_load, profile)
 
 
 def delete_run(run: ForecastRun) -> None:

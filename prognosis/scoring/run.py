@@ -16,8 +16,8 @@ from prognosis.forecasting.quantiles import Health, health_of
 from prognosis.models import ForecastRun, ForecastScore
 from prognosis.queries import CAPACITY_STATES, result_of, state_column
 from prognosis.scoring.horizons import EDGES_S
+from twin.health import fleet_health
 from twin.models import Estimator
-from twin.queries import fleet_health
 
 MOST_POINTS = 200  # of a forecast that are scored, evenly over its length
 SUMS = (

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from prognosis.forecasting.groups import (
     request_fleet,
 )
 from prognosis.forecasting.load import load_from
-from prognosis.forecasting.runs import Way
+from prognosis.forecasting.runs import Way, load_of, request_run
 from prognosis.group_forms import ComparisonForm
 from prognosis.models import ForecastRun, RunState
 from prognosis.queries import count_of_runs, result_of
@@ -29,6 +30,7 @@ from tests.prognosis.past import DAY, YEAR
 
 pytestmark = [where_history_is_read, pytest.mark.postgres]
 LOAD = {"ahead_time": 10 * YEAR, "resolution": 30 * DAY}
+FINE = {"label": "fine", "ahead_time": 5}
 TREND = GroupAsk("all of them", Way(kind="trend"))
 
 
@@ -48,6 +50,38 @@ def test_a_fleet_is_one_job_and_one_that_fails_ends_no_other(battery_with_past, 
     table = list(csv.DictReader(io.StringIO(as_csv(rows))))
     assert [line["battery"] for line in table] == ["fast", "slow", "empty"]
     assert table[2]["crossing_q50"] == ""
+
+
+@pytest.mark.parametrize("where", ["profile", "temperature", "phases"])
+def test_a_large_load_is_stored_once_for_a_fleet_and_read_once_a_batch(
+    battery_with_past, work, monkeypatch, client, user_with_role, where
+):
+    times = [100.0 * k for k in range(800)]
+    warmth = {"test_time": times, "temperature": [20 + k % 5 for k in range(800)]}
+    day = {"test_time": times, "current": [(-1) ** k * 0.1 for k in range(800)]}
+    asked = {
+        "profile": {"profile": day, "repeat": "day"},
+        "temperature": {"last_days": 2, "temperature": warmth},
+        "phases": {"phases": [{"duration": YEAR, "profile": day, "repeat": "day"}, {"current": 0.0}]},
+    }[where]  # fmt: skip
+    load = load_from({**LOAD, **asked})
+    for number in range(3):
+        battery_with_past(f"cell {number}", loss_a_year=0.03)
+    fleet = request_fleet(Chosen(), load, GroupAsk("", Way(kind="ageing")))
+    assert all(len(json.dumps(run.load)) < 200 for run in fleet.runs.all())
+    assert {json.dumps(load_of(run).description()) for run in fleet.runs.all()} == {json.dumps(load.description())}
+    read = []
+    monkeypatch.setattr(fleet_module, "load_of", lambda run: read.append(run.pk) or load_of(run))
+    alone = request_run(Battery.objects.get(name="cell 1"), load, way=Way(kind="ageing"))
+    work()
+    assert len(read) == 1
+    one, same = result_of(fleet.runs.get(battery__name="cell 1")), result_of(ForecastRun.objects.get(pk=alone.pk))
+    assert {name: values.tobytes() for name, values in one.items()} == {
+        name: values.tobytes() for name, values in same.items()
+    }
+    client.force_login(user_with_role("viewer"))
+    told = client.get(f"/api/v1/forecasts/{fleet.runs.first().pk}/").json()
+    assert told["load"] == json.loads(json.dumps(load.description()))
 
 
 def test_a_job_that_was_begun_twice_makes_nothing_twice(battery_with_past, work):
@@ -101,10 +135,12 @@ def test_loads_on_one_battery_are_forecast_from_one_past(battery_with_past, work
     [
         ("x", "loads"),
         ([{"label": "none of these has an end"}] * 9, "loads"),
-        ([{"label": "a"}], "loads[0].ahead_time"),
-        ([{"label": "a", "ahead_time": 5, "phases": [{"current": "x"}]}], "loads[0].phases[0].current"),
-        ([{"label": "a", "ahead_time": 5, "resolution": 9}], "loads[0].resolution"),
-        ([{"label": "a", "ahead_time": 5, "curent": 3}], "loads[0].curent"),
+        ([{"label": "alone", "ahead_time": 5, "csv": "not read"}], "loads"),
+        ([], "loads"),
+        ([{"label": "a"}, FINE], "loads[0].ahead_time"),
+        ([{"label": "a", "ahead_time": 5, "phases": [{"current": "x"}]}, FINE], "loads[0].phases[0].current"),
+        ([{"label": "a", "ahead_time": 5, "resolution": 9}, FINE], "loads[0].resolution"),
+        ([{"label": "a", "ahead_time": 5, "curent": 3}, FINE], "loads[0].curent"),
     ],
 )
 def test_a_fault_of_a_load_is_told_with_its_path(loads, field):

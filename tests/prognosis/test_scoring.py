@@ -1,16 +1,20 @@
 """Stored forecasts are held against what was estimated later, incrementally, by how far ahead they looked."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from datahub.models import Battery
 from prognosis.forecasting.quantiles import health_of
 from prognosis.models import Comparison, ForecastRun, ForecastScore, RunState
+from prognosis.scoring import duty
 from prognosis.scoring.duty import score_due
 from prognosis.scoring.table import scores_by_horizon, scores_of_forecasters, scores_of_run
 from prognosis.storage import as_parquet
 from tests.prognosis.past import DAY, add_estimates
-from twin.models import EstimatorProgress
+from twin.models import EstimatorProgress, VersionChange
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
@@ -121,3 +125,69 @@ def test_a_median_alone_is_no_band():
     health = health_of(said, None)
     assert health.median.tolist() == [0.9, 0.8]
     assert health.quantiles is None
+
+
+# --- how often, and what it costs ----------------------------------------------------------------------------------
+@pytest.fixture
+def looks(monkeypatch):
+    """A worker that has looked at everything, and does not wait between its looks."""
+    monkeypatch.setattr(duty, "LOOK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(duty, "MOST_OF_THE_TIME", 1e9)
+    monkeypatch.setattr(duty, "OVERLAP", timedelta(0))
+    seen = duty.Seen()
+
+    def look():
+        while duty.score_some(seen):
+            continue
+        return seen
+
+    return look
+
+
+def test_where_nothing_is_new_a_look_costs_three_queries_however_many_forecasts_there_are(
+    battery_with_past, looks, django_assert_num_queries
+):
+    battery, _ = battery_with_past(loss_a_year=0.36525, years=0, rows=False)
+    for _ in range(3):
+        forecast(battery, [0, 10, 20], [1.0, 0.99, 0.98], 0.02)
+    seen = looks()
+    with django_assert_num_queries(3):
+        assert not duty.score_some(seen)
+
+
+def test_only_forecasts_of_batteries_with_something_new_are_looked_at(battery_with_past, looks, monkeypatch):
+    battery, estimator = battery_with_past(loss_a_year=0.36525, years=0, rows=False)
+    other, _ = battery_with_past(loss_a_year=0.36525, years=1, rows=False, name="other")
+    ours, theirs = (forecast(each, [0, 10, 20], [1.0, 0.99, 0.98], 0.02) for each in (battery, other))
+    seen = looks()
+    theirs.refresh_from_db()
+    assert theirs.next_score is None
+    ForecastRun.objects.filter(pk=theirs.pk).update(next_score=10 * DAY)  # due, but nobody has touched its battery
+    add_estimates(estimator, 10 * DAY, 10 * DAY, loss_a_year=0.36525)
+    EstimatorProgress.objects.filter(pk=estimator.pk).update(updated=timezone.now())
+    looks()
+    ours.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (ours.next_score, theirs.next_score) == (20 * DAY, 10 * DAY)
+    seen.next_whole_look = 0.0  # now and then all are
+    looks()
+    theirs.refresh_from_db()
+    assert theirs.next_score is None
+
+
+def test_a_forecast_that_ends_and_a_version_that_is_promoted_are_new(battery_with_past, looks):
+    battery, estimator = battery_with_past(loss_a_year=0.36525, years=1, rows=False)
+    looks()
+    run = forecast(battery, [0, 10], [1.0, 0.99], 0.02)
+    ForecastRun.objects.filter(pk=run.pk).update(finished=timezone.now())
+    looks()
+    assert scores_of_run(run)
+    run.refresh_from_db()
+    ForecastRun.objects.filter(pk=run.pk).update(scored_estimator=estimator.pk + 1)
+    looks()
+    run.refresh_from_db()
+    assert run.scored_estimator == estimator.pk + 1  # nothing tells that anything has changed
+    VersionChange.objects.create(battery=battery, after_version=1, reason="rolled back")
+    looks()
+    run.refresh_from_db()
+    assert run.scored_estimator == estimator.pk
