@@ -36,6 +36,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 ENTRIES = (
     ("Fleet", "home", ("/dashboard/",)),
     ("Estimators", "admin:twin_estimator_changelist", ()),
+    ("Cell models", "parameter-sets", ("/parameter-sets/", "/fit/", "/admin/twin/parameterset/")),
     ("Forecasts", "forecasts", ("/forecasts/", "/admin/prognosis/")),
     ("Jobs", "jobs", ()),
     ("Status", "status", ()),

@@ -68,6 +68,17 @@ class RunRow:
         return self.run.made_with or UNKNOWN
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a tab is made from. `newest` are the rows that came last; `form` is one with complaints."""
+
+    request: HttpRequest
+    battery: Battery
+    health: Health | None
+    newest: list[dict[str, Any]]
+    form: ForecastForm | None
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @page_for(Role.VIEWER)
 def battery_page(request: HttpRequest, name: str) -> HttpResponse:
@@ -105,7 +116,7 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
     data = data_badge(battery, now)
     health = health_of([battery]).get(battery.pk)
     newest = _newest_rows(battery)
-    shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
+    window = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
     context: dict[str, Any] = {
         "battery": battery,
         "subject": f"datahub.battery:{battery.pk}",
@@ -115,14 +126,14 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
         "health": health,
         "simulated": SIMULATED,
         "tiles": _tiles(battery, health, newest, data),
-        "range": shown,
-        "presets": [(words, value, words == shown.words) for words, value in PRESETS],
+        "range": window,
+        "presets": [(words, value, words == window.words) for words, value in PRESETS],
         "watch": _watch(battery, health),
         "frame": f"{'rows' if battery.rows else 'empty'} {health.estimator_id if health else 'none'}",
         "series_address": reverse("battery-series", args=[battery.pk]),
         "may_forecast": role_of(request.user) >= Role.OPERATOR,
     }
-    return context | TAB_CONTEXTS[tab](request, battery, health, newest, form)
+    return context | TAB_CONTEXTS[tab](Shown(request, battery, health, newest, form))
 
 
 def _tab_address(request: HttpRequest, battery: Battery, tab: str) -> str:
@@ -203,42 +214,23 @@ def _direction(current: float | None) -> str:
 
 
 # --- tabs ------------------------------------------------------------------------------------------------------------
-def _overview(
-    request: HttpRequest,
-    battery: Battery,
-    health: Health | None,
-    newest: list[dict[str, Any]],
-    form: ForecastForm | None,
-) -> dict[str, Any]:
-    return _forecasts(request, battery, health, newest, form)
-
-
-def _health(
-    request: HttpRequest,
-    battery: Battery,
-    health: Health | None,
-    newest: list[dict[str, Any]],
-    form: ForecastForm | None,
-) -> dict[str, Any]:
+def _health(shown: Shown) -> dict[str, Any]:
+    health = shown.health
     states: list[StateRow] = state_rows(health) if health else []
     panel = panel_of(health.estimator) if health else None
     return {
         "states": states,
         "consistency": panel,
         "jobs": jobs_of(f"twin.estimator:{health.estimator_id}")[:SHOWN_JOBS] if health else [],
-        **(versions_context(request, battery) if health else {}),
+        **(versions_context(shown.request, shown.battery) if health else {}),
     }
 
 
-def _data(
-    request: HttpRequest,
-    battery: Battery,
-    health: Health | None,
-    newest: list[dict[str, Any]],
-    form: ForecastForm | None,
-) -> dict[str, Any]:
-    names = column_names(battery)
-    rows = [{**row, "cells": [_cell(row["values"][name], battery.columns[name]) for name in names]} for row in newest]
+def _data(shown: Shown) -> dict[str, Any]:
+    battery, names = shown.battery, column_names(shown.battery)
+    rows = [
+        {**row, "cells": [_cell(row["values"][name], battery.columns[name]) for name in names]} for row in shown.newest
+    ]
     return {"column_titles": names, "newest_rows": rows, "jobs": jobs_of(f"datahub.battery:{battery.pk}")[:SHOWN_JOBS]}
 
 
@@ -252,14 +244,8 @@ def _cell(value: Any, kind: str) -> str:
     return f"{value:.10g}".replace("-", "−") if kind == "float" else f"{int(value)}"
 
 
-def _forecasts(
-    request: HttpRequest,
-    battery: Battery,
-    health: Health | None,
-    newest: list[dict[str, Any]],
-    form: ForecastForm | None,
-) -> dict[str, Any]:
-    now = timezone.now()
+def _forecasts(shown: Shown) -> dict[str, Any]:
+    now, request, battery = timezone.now(), shown.request, shown.battery
     runs = list(runs_of(battery).filter(comparison=None)[:SHOWN_RUNS])
     asked = request.GET.get("run", "")
     chosen = next((run for run in runs if str(run.pk) == asked), None) or (runs[0] if runs else None)
@@ -278,27 +264,16 @@ def _forecasts(
         "run_badge": forecast_badge(chosen, now) if chosen else None,
         "run_headline": headline(chosen) if chosen and chosen.result_file else "",
         "crossings": crossings_of(chosen),
-        "form": form or ForecastForm(initial=initial, battery=battery),
+        "form": shown.form or ForecastForm(initial=initial, battery=battery),
     }
 
 
-def _cycles(
-    request: HttpRequest,
-    battery: Battery,
-    health: Health | None,
-    newest: list[dict[str, Any]],
-    form: ForecastForm | None,
-) -> dict[str, Any]:
-    return measured_context(battery)
+def _cycles(shown: Shown) -> dict[str, Any]:
+    return measured_context(shown.battery)
 
 
-def _about(
-    request: HttpRequest,
-    battery: Battery,
-    health: Health | None,
-    newest: list[dict[str, Any]],
-    form: ForecastForm | None,
-) -> dict[str, Any]:
+def _about(shown: Shown) -> dict[str, Any]:
+    battery = shown.battery
     return {
         "schema": [(name, tables.SQL_TYPES[battery.columns[name]], title_of(name)) for name in column_names(battery)],
         "metadata": sorted(_flat(battery.metadata or {})),
@@ -306,7 +281,7 @@ def _about(
 
 
 TAB_CONTEXTS = {
-    "overview": _overview, "health": _health, "cycles": _cycles, "data": _data, "forecasts": _forecasts,
+    "overview": _forecasts, "health": _health, "cycles": _cycles, "data": _data, "forecasts": _forecasts,
     "about": _about,
 }  # fmt: skip
 
