@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management.sql import emit_post_migrate_signal
@@ -11,6 +12,10 @@ from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
 from tests import services
+
+# That a machine is busy is no finding about an example.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
