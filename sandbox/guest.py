@@ -21,6 +21,7 @@ from sandbox.errors import (
     ScriptKilled,
     TooMuchOutput,
     WallsMissing,
+    ZygoteLost,
 )
 from sandbox.folders import FolderTooBig, check_folder, hold, remove_folder
 from sandbox.limits import STATUS_OUT_OF_MEMORY, Limits
@@ -36,8 +37,8 @@ _SECONDS_BETWEEN_LOOKS_OF_QUICK_CALLS = 1.0
 class Guest:
     """One script's process. Between calls it is frozen, so a script cannot work while nobody waits for it.
 
-    After any error but ScriptFailed it is dead, and further calls raise ScriptKilled. Safe to use from several threads,
-    one call at a time.
+    After any error but ScriptFailed it is dead, and further calls raise ScriptKilled. When the zygote died, and took it
+    along, they raise ZygoteLost: that is no fault of the script. Safe to use from several threads, one call at a time.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Guest:
         self._lock = threading.RLock()
         self._calls = 0
         self._end: str | None = None
+        self._is_forsaken = False
         self._last_look = time.monotonic()
 
     @property
@@ -79,8 +81,8 @@ class Guest:
     def call(self, verb: str, arguments: Mapping[str, Any], seconds: float | None = None) -> dict[str, Any]:
         """`seconds` defaults to the limits' `call_seconds`.
 
-        Raises ScriptFailed, ScriptTimedOut, ScriptKilled, BadAnswer, TooMuchOutput; TypeError if `arguments` cannot be
-        sent.
+        Raises ScriptFailed, ScriptTimedOut, ScriptKilled, BadAnswer, TooMuchOutput; ZygoteLost; TypeError if
+        `arguments` cannot be sent.
         """
         with self._lock:
             self._calls += 1
@@ -92,9 +94,12 @@ class Guest:
             return self._ask(message, self.limits.call_seconds if seconds is None else seconds)
 
     def wait_until_doors_are_closed(self) -> None:
-        """Raises GuestNotOpened or WallsMissing."""
+        """Raises GuestNotOpened, WallsMissing or ZygoteLost."""
         try:
             greeting = self._ask(b"", _SECONDS_TO_OPEN)
+        except ZygoteLost:
+            self.close()
+            raise
         except ScriptError as error:
             self.close()
             raise GuestNotOpened(f"The sandbox did not come up: {error}") from error
@@ -122,7 +127,7 @@ class Guest:
     def _ask(self, message: bytes, seconds: float) -> dict[str, Any]:
         """The guest runs only while this does."""
         if self._end is not None:
-            raise ScriptKilled(self._end)
+            raise self._why_ended(self._end)
         try:
             self._signal(signal.SIGCONT)
             answer = self._conversation.exchange(message, seconds, self._look_after)
@@ -134,7 +139,7 @@ class Guest:
         except ScriptFailed:
             raise
         except Ended:
-            raise ScriptKilled(self._put_to_an_end(None)) from None
+            raise self._why_ended(self._put_to_an_end(None)) from None
         except ScriptError as error:
             self._put_to_an_end(f"an earlier call ended it ({error})")
             raise
@@ -165,12 +170,16 @@ class Guest:
                 self._signal(signal.SIGKILL)
             how = self._zygote.end(self._number)
             self._signal(signal.SIGKILL)  # where the zygote could not do it
+            self._is_forsaken = reason is None and not how
             self._end = reason or _reason_in_words(how, self.limits)
             self._conversation.read_what_was_printed()
             self._conversation.close()
             os.close(self._handle)
             os.close(self._held)
         return self._end
+
+    def _why_ended(self, reason: str) -> ScriptKilled | ZygoteLost:
+        return ZygoteLost(f"The script was stopped: {reason}.") if self._is_forsaken else ScriptKilled(reason)
 
 
 def _understood(message: bytearray, call: int, limits: Limits) -> dict[str, Any]:

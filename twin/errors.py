@@ -147,6 +147,10 @@ class SandboxUnavailable(Refused):
     status = 503
 
 
+class NotNow(Exception):
+    """What a script needs cannot be had just now, as on a full disk; it is tried again, and nothing is recorded."""
+
+
 class LostToAnother(Exception):
     """Another process steps this estimator now: what was computed here is thrown away."""
 

@@ -29,6 +29,7 @@ from sandbox.zygote import running_zygote
 
 GUEST = "prognosis.forecasting.guest"
 SPARE_DISK_BYTES = 64 * 2**20
+ZYGOTES_TRIED = 3
 MOST_LINES = 2**20  # of a script, so that a made-up number stays out of the database
 CODES: dict[type[ScriptError], str] = {
     ScriptFailed: "script_failed",
@@ -50,8 +51,19 @@ class Called:
 def call_script(forecaster: Forecaster, verb: str, arguments: Mapping[str, Any], seconds: float) -> Called:
     """Calls `verb` of the guest beside fresh copies of script and files; raises ForecastFailed, SandboxUnavailable.
 
-    The copies are the script's to write to, and are removed with the guest.
+    The copies are the script's to write to, and are removed with the guest. A zygote that dies meanwhile is no fault of
+    the script's: it is called again.
     """
+    for tried in range(1, ZYGOTES_TRIED + 1):
+        try:
+            return _called(forecaster, verb, arguments, seconds)
+        except ZygoteLost as lost:
+            if tried == ZYGOTES_TRIED:
+                raise SandboxUnavailable(str(lost)) from None
+    raise AssertionError("the last try returns or raises")
+
+
+def _called(forecaster: Forecaster, verb: str, arguments: Mapping[str, Any], seconds: float) -> Called:
     files: dict[str, Path | bytes] = {SCRIPT_NAME: Path(forecaster.script.path)}
     support = list(forecaster.files.all())
     files |= {file.name: Path(file.file.path) for file in support}
@@ -63,7 +75,7 @@ def call_script(forecaster: Forecaster, verb: str, arguments: Mapping[str, Any],
     try:
         zygote = running_zygote(settings.SANDBOX_REQUIRED_WALLS)
         guest = zygote.open(GUEST, private_folder(settings.ROVI_DATA / "sandbox", files), limits)
-    except (WallsMissing, ZygoteLost, GuestNotOpened) as wrong:
+    except (WallsMissing, GuestNotOpened) as wrong:
         raise SandboxUnavailable(str(wrong)) from None
     except (OSError, ValueError) as wrong:
         raise SandboxUnavailable(f"The script's folder could not be made: {wrong}.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from sandbox.folders import private_folder
 from sandbox.guest import Guest
 from sandbox.limits import Limits
 from sandbox.zygote import running_zygote
-from twin.errors import EstimatorFailed, SandboxUnavailable
+from twin.errors import EstimatorFailed, NotNow, SandboxUnavailable
 from twin.models import SCRIPT_NAME, Estimator, EstimatorProgress, Recomputation
 
 GUEST = "twin.estimation.guest"
@@ -24,6 +25,8 @@ MOST_WARM = 32
 LOAD_SECONDS = 60.0
 SPARE_DISK_BYTES = 64 * 2**20
 MOST_LIBRARIES = 100
+# A disk that is full or cannot be written, too many open files, no memory: of the machine, and for a while.
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 MOST_LINES = 2**20  # of a script, so that a made-up number stays out of the database
 
 
@@ -44,7 +47,7 @@ class WarmGuests:
         self._warm: OrderedDict[tuple[int, bool], Warm] = OrderedDict()
 
     def at_checkpoint(self, estimator: Estimator, track: EstimatorProgress | Recomputation) -> Guest:
-        """A guest that stands where the track's checkpoint does; raises EstimatorFailed, SandboxUnavailable."""
+        """A guest that stands where the track's checkpoint does; raises what `loaded_guest` does."""
         key = (estimator.pk, track.is_again)
         warm = self._warm.get(key)
         if warm is None or not warm.guest.alive:
@@ -83,7 +86,10 @@ class WarmGuests:
 
 
 def loaded_guest(estimator: Estimator) -> tuple[Guest, dict[str, Any]]:
-    """A new guest that has run the script, and what it found there; raises EstimatorFailed, SandboxUnavailable."""
+    """A new guest that has run the script, and what it found there.
+
+    Raises EstimatorFailed, SandboxUnavailable; NotNow and ZygoteLost, after which another try may go well.
+    """
     support = list(estimator.files.all())
     files: dict[str, Path | bytes] = {SCRIPT_NAME: Path(estimator.script.path)}
     files |= {file.name: Path(file.file.path) for file in support}
@@ -95,14 +101,17 @@ def loaded_guest(estimator: Estimator) -> tuple[Guest, dict[str, Any]]:
     try:
         zygote = running_zygote(settings.SANDBOX_REQUIRED_WALLS)
         guest = zygote.open(GUEST, private_folder(Path(settings.ROVI_DATA) / "sandbox", files), limits)
-    except (WallsMissing, ZygoteLost, GuestNotOpened) as wrong:
+    except (WallsMissing, GuestNotOpened) as wrong:
         raise SandboxUnavailable(str(wrong)) from wrong
     except (OSError, ValueError) as wrong:
-        raise SandboxUnavailable(f"The script's folder could not be made: {wrong}.") from wrong
+        told = f"The script's folder could not be made: {wrong}."
+        if getattr(wrong, "errno", None) in PASSING:
+            raise NotNow(told) from wrong
+        raise SandboxUnavailable(told) from wrong
     try:
         with failing_as_estimator(guest):
             return guest, guest.call("load", {"script": SCRIPT_NAME}, LOAD_SECONDS)
-    except EstimatorFailed:
+    except (EstimatorFailed, ZygoteLost):
         guest.close()
         raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -10,9 +11,10 @@ from django.db import connection, transaction
 
 from datahub.models import Battery
 from datahub.queries import rows_in_order
+from sandbox.errors import ZygoteLost
 from sandbox.guest import Guest
 from twin import tables
-from twin.errors import EstimatorFailed, SandboxUnavailable
+from twin.errors import EstimatorFailed, NotNow, SandboxUnavailable
 from twin.estimation.commit import record_failure
 from twin.estimation.guests import LOAD_SECONDS, failing_as_estimator, loaded_guest, storable, versions_checked
 from twin.estimation.keeping import keep_start
@@ -26,6 +28,7 @@ from twin.versions import arrive, lock_versions
 OBJECT = "estimator"  # the entry of a script that defines an object; it needs no data to be made
 ROWS_AT_ONCE = 20_000
 MOST_DATASET_ROWS = 2_000_000
+ZYGOTES_TRIED = 3
 
 
 def load_estimator(estimator: Estimator) -> Estimator:
@@ -34,10 +37,7 @@ def load_estimator(estimator: Estimator) -> Estimator:
     Raises what it recorded: EstimatorFailed, SandboxUnavailable. Done twice it does no harm.
     """
     try:
-        guest, found = loaded_guest(estimator)
-        with guest:
-            begun = _begun(guest, estimator, str(found.get("entry")))
-            output = storable(guest.log)
+        found, begun, output = _loaded(estimator)
     except EstimatorFailed as failure:
         record_failure(estimator, failure)
         raise
@@ -67,9 +67,7 @@ def restart_estimator(estimator: Estimator) -> Estimator:
     if not waiting.exists():
         return estimator
     try:
-        guest, found = loaded_guest(estimator)
-        with guest:
-            begun = _begun(guest, estimator, str(found.get("entry")))
+        _, begun, _ = _loaded(estimator)
         if begun is None or begun.state_names != estimator.progress.state_names:
             raise EstimatorFailed("Loaded once more the script begins with other states than before.")
     except (EstimatorFailed, SandboxUnavailable) as wrong:
@@ -91,6 +89,21 @@ class Begun:
     state_names: list[str]
     checkpoint: bytes
     data_until: float | None  # newest test_time, s, of the rows that it was given; None: of none
+
+
+def _loaded(estimator: Estimator) -> tuple[dict[str, Any], Begun | None, str]:
+    """What the script is, where it begins, and what it printed. A zygote that dies meanwhile is no fault of its own."""
+    for tried in range(1, ZYGOTES_TRIED + 1):
+        try:
+            guest, found = loaded_guest(estimator)
+            with guest:
+                return found, _begun(guest, estimator, str(found.get("entry"))), storable(guest.log)
+        except NotNow as wrong:
+            raise SandboxUnavailable(str(wrong)) from wrong
+        except ZygoteLost as lost:
+            if tried == ZYGOTES_TRIED:
+                raise SandboxUnavailable(str(lost)) from lost
+    raise AssertionError("the last try returns or raises")
 
 
 def _begun(guest: Guest, estimator: Estimator, entry: str) -> Begun | None:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
-from sandbox.errors import ScriptError
+from sandbox.errors import ScriptError, ZygoteLost
 from sandbox.guest import Guest
-from twin.errors import EstimatorFailed, SandboxUnavailable
+from twin.errors import EstimatorFailed, NotNow, SandboxUnavailable
 from twin.estimation.answers import Stepped, checked, joined
 from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.guests import WarmGuests, failure_of, storable
@@ -39,8 +39,10 @@ log = logging.getLogger(__name__)
 MOST_A_ROUND = 200
 SECONDS_A_CALL = 1.0  # after which a guest answers with what it has, so that others have their turn
 MOST_ANSWER_BYTES = 16 * 2**20
+REST_SECONDS = 2.0  # after what was no fault of the script's
 
 warm_guests = WarmGuests()
+_rests_until: dict[int, float] = {}  # by estimator, in monotonic time
 
 
 def advance_scripts() -> bool:
@@ -53,13 +55,15 @@ def advance_scripts() -> bool:
 
 
 def _advance_one(estimator_id: int) -> bool:
+    if time.monotonic() < _rests_until.get(estimator_id, 0.0):
+        return False
     fence = claim([estimator_id]).get(estimator_id)
     found = with_progress([estimator_id]) if fence is not None else []
     if fence is None or not found:
         return False
     try:
         return _advance_claimed(found[0], fence)
-    except (OperationalError, InterfaceError):  # of the database, not of the estimator
+    except (OperationalError, InterfaceError, InternalError):  # of the database, not of the estimator
         raise
     except Exception as wrong:
         # What nobody foresaw stops this estimator, and none of the others.
@@ -91,6 +95,11 @@ def _advance_track(estimator: Estimator, track: EstimatorProgress | Recomputatio
         return True
     except SandboxUnavailable as unavailable:
         record(estimator, EstimatorFailed(unavailable.message), fence)
+        return False
+    except (ZygoteLost, NotNow) as wrong:  # no fault of the script's: it goes on from its checkpoint
+        log.warning("Estimator %s is tried again in %g s. %s", estimator.pk, REST_SECONDS, wrong)
+        warm_guests.close(estimator.pk)
+        _rests_until[estimator.pk] = time.monotonic() + REST_SECONDS
         return False
     if not commit([advance]) or advance.failure is not None or advance.did_replace:
         warm_guests.close(estimator.pk)
