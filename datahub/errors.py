@@ -20,6 +20,17 @@ class NoSuchBattery(Refused):
         super().__init__(f"There is no battery {name!r}.", hint=hint or "GET /db/stats lists the batteries there are.")
 
 
+class BatteryDeleted(Refused):
+    code = "battery_deleted"
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Battery {name!r}, or the record of its import, was deleted meanwhile; no more rows were stored.",
+            hint="Import the file once more to make the battery anew.",
+        )
+
+
 class NoSuchColumn(Refused):
     code = "no_such_column"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from datahub.errors import MetadataRefused
+from datahub.errors import BatteryDeleted, MetadataRefused
 from datahub.ingest.storing import StoreResult, store_columns
 from datahub.models import Battery, DataImport
 from datahub.readers import FileOfRows, open_rows
@@ -42,7 +42,9 @@ class Counts:
 
 
 def run_import(data_import: DataImport, report: Progress) -> Counts:
-    """Stores the file's rows and takes its metadata where the battery has none. Raises FileUnreadable, StoreBusy.
+    """Stores the file's rows and takes its metadata where the battery has none.
+
+    Raises FileUnreadable, StoreBusy, BatteryDeleted.
 
     Rows stored before a failure or a cancellation stay; running it again stores the others.
     """
@@ -64,7 +66,7 @@ def run_import(data_import: DataImport, report: Progress) -> Counts:
         for name, why in rows.skipped.items():
             report.log(f"Column {name!r} is left out: it {why}.")
         _take_metadata(battery, rows, report)
-        counts = _store(data_import, battery.name, rows, report)
+        counts = _store(data_import, battery, rows, report)
         is_of_this = counts.stored or stored_before
         if is_of_this and _has_no_others(battery, counts):
             finish(battery)
@@ -103,12 +105,12 @@ def _take_metadata(battery: Battery, rows: FileOfRows, report: Progress) -> None
         report.log(f"The file's metadata was left out. {refused.message}")
 
 
-def _store(data_import: DataImport, battery_name: str, rows: FileOfRows, report: Progress) -> Counts:
+def _store(data_import: DataImport, battery: Battery, rows: FileOfRows, report: Progress) -> Counts:
     counts = Counts()
     shown: list[dict[str, Any]] = []
     for chunk in rows.chunks():
         report.progress(counts.read / max(rows.rows, 1), f"{counts.read} of {rows.rows} rows")
-        result = store_columns(battery_name, chunk, partial=True)
+        result = store_columns(battery.name, chunk, partial=True, battery_id=battery.pk)
         shown += [
             {**rejection.as_map(), "index": counts.read + rejection.index}
             for rejection in result.rejected[: SHOWN_REJECTIONS - len(shown)]
@@ -129,7 +131,8 @@ def _store(data_import: DataImport, battery_name: str, rows: FileOfRows, report:
 def _remember(data_import: DataImport, **values: Any) -> None:
     for name, value in values.items():
         setattr(data_import, name, value)
-    data_import.save(update_fields=list(values))
+    if not DataImport.objects.filter(pk=data_import.pk).update(**values):  # it went with its battery
+        raise BatteryDeleted(str(data_import.battery))
 
 
 def note_failure(data_import: DataImport, why: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import OperationalError, transaction
 
-from datahub.errors import BadBatteryName, RecordsRefused, StoreBusy
+from datahub.errors import BadBatteryName, BatteryDeleted, RecordsRefused, StoreBusy
 from datahub.ingest.commit import commit_group
 from datahub.ingest.frames import Columns, Frame
 from datahub.ingest.protocol import Rejection
@@ -34,23 +34,30 @@ def store_records(battery_name: str, records: Sequence[Any], partial: bool = Fal
     return store_frame(battery_name, list(records), partial)
 
 
-def store_columns(battery_name: str, columns: dict[str, list[Any]], partial: bool = False) -> StoreResult:
+def store_columns(
+    battery_name: str, columns: dict[str, list[Any]], partial: bool = False, battery_id: int | None = None
+) -> StoreResult:
     """The same for rows that lie in columns of one length; several times quicker. Values are plain Python's."""
     lengths = {len(column) for column in columns.values()}
     if len(lengths) > 1:
         raise ValueError(f"Columns of one length are needed; these have {sorted(lengths)}.")
     rows = lengths.pop() if lengths else 0
-    return store_frame(battery_name, Columns(tuple(columns), list(columns.values()), rows), partial)
+    return store_frame(battery_name, Columns(tuple(columns), list(columns.values()), rows), partial, battery_id)
 
 
-def store_frame(battery_name: str, frame: Frame, partial: bool = False) -> StoreResult:
-    """The same for what frames.decode gives."""
+def store_frame(battery_name: str, frame: Frame, partial: bool = False, battery_id: int | None = None) -> StoreResult:
+    """The same for what frames.decode gives.
+
+    With `battery_id` the rows are for that battery and no later one of its name: raises BatteryDeleted.
+    """
     if why := why_battery_name_is_refused(battery_name):
         raise BadBatteryName(why, fields={"name": [why]})
-    submission = Submission(frame, [time.time()] * len(frame))
+    submission = Submission(frame, [time.time()] * len(frame), battery_id=battery_id)
     try:
         with transaction.atomic():
             committed = commit_group({battery_name: [submission]})[battery_name]
+            if submission.is_orphan:
+                raise BatteryDeleted(battery_name)
             rejected = sorted(submission.rejections, key=lambda rejection: rejection.index)
             if rejected and not partial:
                 raise RecordsRefused(rejected)

@@ -10,6 +10,7 @@ from datahub.imports.requesting import request_import
 from datahub.ingest.storing import store_records
 from datahub.models import Battery, DataImport
 from datahub.queries import records
+from datahub.registration import delete_battery
 from jobs.models import Job, State, Worker
 from jobs.running.claim import claim_next_job
 from jobs.running.run import run_job
@@ -107,6 +108,32 @@ def test_a_cancelled_import_keeps_what_it_stored_and_goes_on_when_retried(monkey
     _, done = run_next()
     assert (done.rows_stored, done.rows_repeated, Battery.objects.get().rows) == (2, 2, 4)
     assert Battery.objects.get().finished_at is not None  # all of its rows are in the file
+
+
+def test_a_battery_deleted_while_its_file_is_read_is_not_made_again(monkeypatch):
+    battery = Battery.objects.create(name="x")
+    wanted = request_import(csv("test_time\n" + "\n".join(map(str, range(6)))), battery=battery)
+    rows_of = running.open_rows
+
+    def deleting_after_one_chunk(*arguments):
+        rows = rows_of(*arguments)
+        chunks = rows.chunks(2)
+        monkeypatch.setattr(rows, "chunks", lambda: with_deletion(chunks))
+        return rows
+
+    def with_deletion(chunks):
+        yield next(chunks)
+        delete_battery(battery)
+        yield from chunks
+
+    monkeypatch.setattr(running, "open_rows", deleting_after_one_chunk)
+    worker = Worker.objects.create(name="w", heartbeat=timezone.now())
+    run_job(claim_next_job(worker))
+    job = Job.objects.get()
+    assert (job.state, job.error.split(",")[0]) == (State.FAILED, "Battery 'x'")
+    assert "was deleted meanwhile" in job.error
+    assert not Battery.objects.exists()
+    assert not DataImport.objects.filter(pk=wanted.pk).exists()
 
 
 def test_metadata_that_the_battery_has_is_not_overwritten(shared_data):
