@@ -16,11 +16,15 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 STOP_LOOK_SECONDS = 0.02
 STEADY_SECONDS = 60.0  # one that ran this long failed for another reason than the last time
+REFUSED_FOR_GOOD = 77  # EX_NOPERM of sysexits.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Child:
-    """`is_endless` tells that its ending by itself, even with status 0, is a failure."""
+    """`is_endless` tells that its ending by itself, even with status 0, is a failure.
+
+    One that ends with REFUSED_FOR_GOOD says that another start would change nothing, and gets none.
+    """
 
     def __init__(
         self, name: str, command: list[str], logs: Path, environment: dict[str, str],
@@ -65,6 +69,8 @@ class Child:
         self._process = None
         if status == 0 and not self._is_endless:
             return f"The {self.name} has ended."
+        if status == REFUSED_FOR_GOOD:
+            return f"The {self.name} has ended and is not started again: {self.last_words(1)}"
         if time.monotonic() - self._started > STEADY_SECONDS:
             self.failures = 0
         pause = self.pause

@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from datahub.management.commands.simulate_fleet import REFUSED_FOR_GOOD
 from datahub.metadata import checked_metadata
 from datahub.simulating.describing import metadata_of, name_of
 from datahub.simulating.lives import LifePlan, history_of, life_of, part_since
@@ -98,17 +99,17 @@ def test_a_history_is_written_for_the_toolkit_with_the_truth_in_a_table_of_its_o
 
 # --- streams -------------------------------------------------------------------------------------------------------
 def test_a_fleet_is_registered_streamed_and_lived_on_where_it_was_stopped(tmp_path):
-    def simulate(rows):
+    def simulate(rows, password=PASSWORD, status=0):
         done = subprocess.run(
             [
                 *(sys.executable, "manage.py", "simulate_fleet", "--stream", "--cells", "2", "--years", "0.2"),
                 *("--max-rows-per-cell", str(rows), "--seconds-a-row", "0.001"),
-                *("--url", f"http://admin:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{server.port}"),
+                *("--url", f"http://admin:{password.replace(' ', '%20')}@127.0.0.1:{server.port}"),
             ],
             cwd=PROJECT, env=server.environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("has sent all the rows it may") == 2
+        assert done.returncode == status, done.stderr
+        assert done.stdout.count("has sent all the rows it may") == (0 if status else 2)
         return {each["name"]: each for each in server.get("/api/v1/batteries/")["results"]}
 
     with UploadServer(tmp_path) as server:
@@ -126,3 +127,4 @@ def test_a_fleet_is_registered_streamed_and_lived_on_where_it_was_stopped(tmp_pa
             assert battery["rows"] == first[name]["rows"]
             assert battery["late_rows"] == 0
         assert len(server.get("/api/v1/estimators/")["results"]) == 2
+        simulate(700, password="no password", status=REFUSED_FOR_GOOD)

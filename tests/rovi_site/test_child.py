@@ -45,6 +45,17 @@ def test_one_that_fails_is_started_again_after_pauses_that_double(child, monkeyp
     assert probe.failures == 3
 
 
+def test_one_that_was_refused_for_good_is_not_started_again(child):
+    probe = child("import sys; print('The password is wrong. (HTTP 401)', flush=True); sys.exit(77)", is_endless=False)
+
+    news = until_something_happens(probe)
+
+    assert news == "The probe has ended and is not started again: The password is wrong. (HTTP 401)"
+    time.sleep(0.05)
+    assert probe.look() is None
+    assert probe.failures == 0
+
+
 def test_no_pause_is_longer_than_half_a_minute(child):
     probe = child("")
     probe.failures = 20

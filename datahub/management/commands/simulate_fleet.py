@@ -11,6 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+REFUSED_FOR_GOOD = 77  # EX_NOPERM of sysexits.h: who starts it again would only be refused again
+
 
 class Command(BaseCommand):
     help = (
@@ -62,7 +64,7 @@ class Command(BaseCommand):
         from datahub.simulating.lives import LifePlan
         from datahub.simulating.streaming import Fleet
         from datahub.streaming.local import service_of
-        from datahub.streaming.service import ServiceError
+        from datahub.streaming.service import RefusedByService, ServiceError
         from energykit.simulation import simulated_fleet
 
         try:
@@ -82,7 +84,8 @@ class Command(BaseCommand):
         try:
             asyncio.run(_until_stopped(Fleet(service, cells, options["seed"], plan, self.stdout.write)))
         except ServiceError as failed:
-            raise CommandError(str(failed)) from None
+            refused = isinstance(failed, RefusedByService) and failed.is_final
+            raise CommandError(str(failed), returncode=REFUSED_FOR_GOOD if refused else 1) from None
 
 
 async def _until_stopped(fleet: Any) -> None:
