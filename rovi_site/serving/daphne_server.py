@@ -9,7 +9,7 @@ from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
 from twisted.internet import defer
 
-from rovi_site.serving.limits import PING_SECONDS, PONG_SECONDS, SECONDS_TO_CLOSE, SECONDS_TO_FINISH
+from rovi_site.serving.limits import BACKLOG, PING_SECONDS, PONG_SECONDS, SECONDS_TO_CLOSE, SECONDS_TO_FINISH
 
 GOING_AWAY = 1001  # RFC 6455, 7.4.1
 
@@ -48,7 +48,7 @@ def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
     """Serves until SIGINT or SIGTERM; 1 when it could not listen."""
     server = OrderlyServer(
         application,
-        endpoints=build_endpoint_description_strings(host=host, port=port),
+        endpoints=[f"{each}:backlog={BACKLOG}" for each in build_endpoint_description_strings(host=host, port=port)],
         websocket_max_message_size=max_frame_bytes,
         websocket_max_frame_size=max_frame_bytes,
         websocket_timeout=-1,  # a stream may last for months

@@ -6,7 +6,7 @@ from typing import Any
 
 import uvicorn
 
-from rovi_site.serving.limits import PING_SECONDS, PONG_SECONDS, SECONDS_TO_FINISH
+from rovi_site.serving.limits import BACKLOG, PING_SECONDS, PONG_SECONDS, SECONDS_TO_FINISH
 
 
 def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
@@ -16,6 +16,7 @@ def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
             application,
             host=host,
             port=port,
+            backlog=BACKLOG,
             ws="websockets-sansio",
             ws_max_size=max_frame_bytes,
             ws_ping_interval=PING_SECONDS,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from rovi_site.serving.limits import open_as_many_files_as_may_be
+
 ROOM_ABOVE_LIMIT = 1024  # a frame just above the limit reaches the consumer, which closes with a sentence
 
 
@@ -18,6 +20,7 @@ def main() -> int:
         from rovi_site.serving.uvicorn_server import run  # noqa: PLC0415  (only the one that serves)
     from rovi_site.asgi import application  # noqa: PLC0415  (after Daphne has installed its event loop)
 
+    open_as_many_files_as_may_be()
     max_frame_bytes = settings.UPLOAD_MAX_FRAME_BYTES + ROOM_ABOVE_LIMIT
     return run(application, settings.HOST, settings.PORT, max_frame_bytes)
 
