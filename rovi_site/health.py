@@ -17,8 +17,10 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from datahub.ingest.writer import seconds_rows_wait
 from jobs.queries import any_worker_is_alive
 
+LONGEST_COMMIT_SECONDS = 10.0  # rows that wait longer meet a database that is locked, full or away
 SPARE_BYTES = 64 * 2**20  # below this a commit may fail half way
 
 _are_migrations_known_applied = False
@@ -40,6 +42,8 @@ def ready(request: HttpRequest) -> JsonResponse:
         missing, worker = ["database"], "unknown"
     if not disk_takes_more():
         missing.append("disk")
+    if seconds_rows_wait() > LONGEST_COMMIT_SECONDS:
+        missing.append("storing")
     status = {"status": "not ready" if missing else "ready", "worker": worker}
     return JsonResponse({**status, "missing": missing} if missing else status, status=503 if missing else 200)
 

@@ -34,6 +34,7 @@ class Writer:
     def __init__(self, buffer: Buffer, most_rows: int) -> None:
         self.buffer = buffer
         self.most_rows = most_rows
+        self.committing_since: float | None = None  # monotonic time; None: nothing is being committed
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="row-writer", daemon=True)
 
@@ -64,7 +65,9 @@ class Writer:
         group: dict[str, list[Submission]] = {}
         for item in items:
             group.setdefault(item.stream.battery_name, []).append(item.submission)
+        self.committing_since = time.monotonic()
         committed = self._committed(group)
+        self.committing_since = None
         by_loop: dict[asyncio.AbstractEventLoop, list[Item]] = {}
         for item in items:
             by_loop.setdefault(item.stream.loop, []).append(item)
@@ -102,6 +105,12 @@ def _commit_patiently(group: Mapping[str, Sequence[Submission]]) -> dict[str, Co
             logger.warning("Rows wait, the database cannot be written now: %s", error)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def seconds_rows_wait() -> float:
+    """For how long the rows that this process is committing have waited to be stored; 0 where none are."""
+    since = _writer.committing_since if _writer is not None else None
+    return 0.0 if since is None else time.monotonic() - since
 
 
 _writer: Writer | None = None

@@ -1,3 +1,4 @@
+import time
 from collections import namedtuple
 from datetime import timedelta
 
@@ -6,6 +7,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
+from datahub.ingest import writer
 from jobs.models import Worker
 from rovi_site import health
 
@@ -54,6 +56,16 @@ def test_it_is_not_ready_on_a_full_disk(monkeypatch):
     monkeypatch.setattr(health.shutil, "disk_usage", lambda path: usage(10**9, 10**9, health.SPARE_BYTES))
 
     assert ask() == (503, {"status": "not ready", "worker": "none", "missing": ["disk"]})
+
+
+def test_it_is_not_ready_while_rows_wait_to_be_stored(monkeypatch):
+    waiting = writer.Writer(buffer=None, most_rows=1)
+    monkeypatch.setattr(writer, "_writer", waiting)
+    waiting.committing_since = time.monotonic()
+    assert ask()[0] == 200
+
+    waiting.committing_since -= health.LONGEST_COMMIT_SECONDS
+    assert ask() == (503, {"status": "not ready", "worker": "none", "missing": ["storing"]})
 
 
 def test_only_reading_is_allowed():
