@@ -15,6 +15,10 @@ SQLITE_PRAGMAS = (
     "PRAGMA cache_size=-32000; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;"
 )
 
+# A process that is frozen, or whose machine is gone, in the middle of a transaction would hold its locks, and all who
+# wait for them, for ever. Nothing here computes for so long between two statements of one transaction.
+POSTGRES_OPTIONS = {"connect_timeout": "10", "options": "-c idle_in_transaction_session_timeout=60s"}
+
 
 def settings_from_url(url: str, data_folder: Path) -> dict[str, Any]:
     """Django's DATABASES entry for `url`, whose scheme `SCHEMES` has; what follows `?` goes to PostgreSQL as it is."""
@@ -28,7 +32,7 @@ def settings_from_url(url: str, data_folder: Path) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": POSTGRES_OPTIONS | dict(parse_qsl(parts.query)),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -18,3 +18,4 @@ from rovi_site.settings import *  # noqa: E402, F403
 from rovi_site.settings import STATIC_ROOT  # noqa: E402
 
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+DATABASES["default"]["OPTIONS"].pop("options", None)  # noqa: F405  (a test may sit in its transaction for minutes)

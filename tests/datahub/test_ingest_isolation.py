@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from django.db import DataError, OperationalError, ProgrammingError
+from django.db import DataError, InternalError, OperationalError, ProgrammingError
 
 from datahub.ingest import writer
 from datahub.ingest.commit import commit_group
@@ -99,6 +99,10 @@ def test_a_locked_or_full_sqlite_passes(code):
 @pytest.mark.parametrize("sqlstate", ["08006", "40P01", "53100", "57P01", None])
 def test_a_postgresql_that_is_away_or_found_a_deadlock_passes(sqlstate):
     assert passes_by_itself(caused_by(OperationalError("x"), PostgresError(sqlstate)))
+
+
+def test_a_writer_that_was_frozen_in_a_transaction_and_cut_off_commits_again():
+    assert passes_by_itself(caused_by(InternalError("x"), PostgresError("25P03")))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rovi_site.database import settings_from_url
+from rovi_site.database import POSTGRES_OPTIONS, settings_from_url
 
 
 def test_sqlite_lies_in_the_data_folder_unless_a_path_is_named(tmp_path):
@@ -19,8 +19,14 @@ def test_a_postgresql_address_is_read_in_full(tmp_path):
         "PASSWORD": "p@ss",
         "HOST": "db.example.org",
         "PORT": "5433",
-        "OPTIONS": {"sslmode": "require"},
+        "OPTIONS": {**POSTGRES_OPTIONS, "sslmode": "require"},
     }
+
+
+def test_options_of_the_address_go_before_ours(tmp_path):
+    read = settings_from_url("postgres://db.example.org/cells?connect_timeout=3", tmp_path)
+
+    assert read["OPTIONS"] == {**POSTGRES_OPTIONS, "connect_timeout": "3"}
 
 
 def test_sqlite_keeps_what_was_acknowledged_at_a_power_cut(db):
