@@ -6,12 +6,14 @@ PYTHON ?= python3
 WITH = exec $(PYTHON) -I rovi_site/install.py --
 WITH_DEV = exec $(PYTHON) -I rovi_site/install.py --dev --
 
-.PHONY: help run worker test bench lint check lock clean python-is-there
+.PHONY: help run worker test faults soak bench lint check lock clean python-is-there
 
 help:
 	@echo "make run     install, migrate, start the web server, a worker and a simulated fleet"
 	@echo "make worker  one more worker on the same database"
 	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers (ARGS=tests/jobs: some)"
+	@echo "make faults  what the service withstands: kills, a full disk, a lost database, ill clients; about an hour"
+	@echo "make soak    500 sockets for 20 minutes: is anything growing? (ARGS=\"--minutes 2 --sockets 50\": less)"
 	@echo "make bench   benchmarks, each beside its floor; results go to docs/performance.md (ARGS=\"reads --quick\": some, small)"
 	@echo "make lint    ruff, mypy, import-linter, missing migrations"
 	@echo "make check   what the settings or this machine make unsafe in production"
@@ -26,6 +28,12 @@ worker: python-is-there
 
 test: python-is-there
 	@$(WITH_DEV) python -m tests $(ARGS)
+
+faults: python-is-there
+	@$(WITH_DEV) python -m faults $(ARGS)
+
+soak: python-is-there
+	@$(WITH_DEV) python -m faults.soak $(ARGS)
 
 bench: python-is-there
 	@$(WITH) python -m benchmarks $(ARGS)

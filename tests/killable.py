@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import secrets
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -18,32 +21,44 @@ PASSWORD = "correct-horse-battery"
 WEB = ("-m", "rovi_site.serving.web")
 WORKER = ("manage.py", "run_worker")
 SECONDS = 240.0
+PREPARE = """
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from access.models import Token
+call_command("migrate", verbosity=0)
+admin = User.objects.create_superuser("admin", password={password!r})
+print(Token.objects.create(user=admin)[1])
+"""
 
 
 class Service:
     """`ask` reads its database from outside. As a context it is made inside and gone outside."""
 
-    def __init__(self, data: Path, vendor: str = "sqlite", **variables: str) -> None:
+    def __init__(self, data: Path, vendor: str = "sqlite", server_url: str = "", **variables: str) -> None:
+        """`server_url` names a PostgreSQL server; otherwise it is the one that tests find."""
         self.data = data
+        self.log_folder = data  # another one where the data folder is what is disturbed
         self.port = free_port()
         self.vendor = vendor
+        self.server_url = server_url or services.postgres_url()
         self.database = f"rovi_test_{secrets.token_hex(6)}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        url = "" if vendor == "sqlite" else services.postgres_url().rpartition("/")[0] + "/" + self.database
+        url = "" if vendor == "sqlite" else self.server_url.rpartition("/")[0] + "/" + self.database
         data.mkdir(parents=True, mode=0o700)
         self.environment = environment(data, self.port, DATABASE_URL=url, OMP_NUM_THREADS="1", **variables)
 
     def __enter__(self) -> Service:
         if self.vendor == "postgresql":
             self._on_the_server(f"CREATE DATABASE {self.database}")
-        self.manage("migrate", "--verbosity", "0")
-        people = "from django.contrib.auth.models import User; User.objects.create_superuser('admin', password={!r})"
-        self.manage("shell", "--no-imports", "-c", people.format(PASSWORD))
+        self.token = self.manage("shell", "--no-imports", "-c", self.preparation()).splitlines()[-1]
         return self
 
+    def preparation(self) -> str:
+        """Python that makes the tables and an administrator, and prints its token; in one process, which saves time."""
+        return PREPARE.format(password=PASSWORD)
+
     def __exit__(self, *_: object) -> None:
-        for name in list(self.processes):
-            self.kill(name)
+        self.kill_all()
         if self.vendor == "postgresql":
             self._on_the_server(f"DROP DATABASE {self.database} WITH (FORCE)")
 
@@ -56,31 +71,43 @@ class Service:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        with (self.data / f"{name}.log").open("ab") as log:
+    def start(self, name: str, *command: str, **variables: str) -> subprocess.Popen[bytes]:
+        with (self.log_folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, *command], cwd=PROJECT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, *command], cwd=PROJECT, env={**self.environment, **variables}, stdout=log, stderr=log
             )
         return self.processes[name]
 
-    def start_web(self) -> None:
-        self.start("web", *WEB)
-        self.wait_until(self.answers)
+    def start_web(self, name: str = "web", port: int | None = None) -> None:
+        self.start(name, *WEB, PORT=str(port or self.port))
+        self.wait_until(lambda: self.answers(port))
 
-    def start_worker(self) -> None:
-        self.start("worker", *WORKER)
+    def start_worker(self, name: str = "worker") -> None:
+        self.start(name, *WORKER)
 
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
         process.kill()
         process.wait()
 
-    def answers(self) -> bool:
+    def kill_all(self) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+
+    def answers(self, port: int | None = None) -> bool:
+        return self.health("live", port=port)[0] == http.HTTPStatus.OK
+
+    def health(self, which: str = "ready", seconds: float = 5.0, port: int | None = None) -> tuple[int, dict[str, Any]]:
+        """Status and words of /healthz/<which>; status 0 when nobody answers so soon."""
+        address = f"http://127.0.0.1:{port or self.port}/healthz/{which}"
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz/live", timeout=5).close()
-        except OSError:
-            return False
-        return True
+            with urllib.request.urlopen(address, timeout=seconds) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.load(refused)
+        except (OSError, http.client.HTTPException):
+            return 0, {}
 
     def wait_until(self, true: Callable[[], bool], seconds: float = SECONDS) -> None:
         until = time.monotonic() + seconds
@@ -93,7 +120,7 @@ class Service:
         return f"http://admin:{PASSWORD}@127.0.0.1:{self.port}"
 
     def logs(self) -> str:
-        return "\n".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in self.data.glob("*.log"))
+        return "\n".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in self.log_folder.glob("*.log"))
 
     # --- its database ----------------------------------------------------------------------------------------------
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -113,5 +140,5 @@ class Service:
     def _on_the_server(self, statement: str) -> None:
         import psycopg
 
-        with psycopg.connect(services.postgres_url(), autocommit=True) as server:
+        with psycopg.connect(self.server_url, autocommit=True) as server:
             server.execute(statement)

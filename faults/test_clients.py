@@ -1,0 +1,173 @@
+"""Clients that mean ill, or know no better: who never read, who send a byte a second, a thousand at once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+import struct
+import time
+from contextlib import ExitStack
+
+import msgpack
+import pytest
+from websockets.asyncio.client import connect
+
+from faults.looking import MIB, Looks
+from tests.disturbed import Stand, batteries
+from tests.watching import open_files
+
+SERVERS = ("daphne", "uvicorn")
+GREEDY = 100  # that send without end and never read
+SLOW = 300  # that send a byte a second: headers of a request, and of these a third a frame of an open socket
+SLOW_SECONDS = 60.0
+AT_ONCE = 1000
+ROWS_EACH = 10
+MOST_GROWTH = 200 * MIB  # of the web server's memory, with a hundred buffers of clients filled as far as they may be
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(params=SERVERS)
+def stand(request, tmp_path):
+    """A service at work: a device sends, rows are estimated."""
+    with Stand(
+        tmp_path / "data", fleet=batteries(2, 0), rows=20_000,
+        ROVI_SERVER=request.param, ROVI_STALLED_SECONDS="5", ROVI_LOG_LEVEL="ERROR",
+    ) as stand:  # fmt: skip
+        stand.server = request.param
+        stand.begin(rate=20.0)
+        stand.wait_for_rows(100)
+        yield stand
+
+
+def dial(stand: Stand) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", stand.port), timeout=30)
+
+
+def open_socket(stand: Stand, name: str) -> socket.socket:
+    """An upload socket with acknowledgements, by hand, so that it can misbehave."""
+    wire = dial(stand)
+    key = base64.b64encode(os.urandom(16)).decode()
+    wire.sendall(
+        f"GET /db/upload/{name}?ack=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {stand.token}\r\n\r\n".encode()
+    )
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += wire.recv(1)
+    assert b" 101 " in answer, answer
+    return wire
+
+
+def frame(payload: bytes) -> bytes:
+    """Binary, masked with zeros."""
+    return struct.pack("!BBH", 0x82, 0x80 | 126, len(payload)) + bytes(4) + payload
+
+
+def test_clients_that_never_read_are_cut_off(stand, tell):
+    looks = Looks(stand)
+    looks.look()
+    with ExitStack() as wires:
+        several = [wires.enter_context(open_socket(stand, f"greedy-{number}")) for number in range(GREEDY)]
+        # Each record is refused, with an answer far longer than itself: so answers pile up where they are not read.
+        bad = frame(msgpack.packb([{"no name!": 1}] * 500))
+        for wire in several:
+            wire.setblocking(False)
+        until, cut, sent = time.monotonic() + 90, set(), 0
+        while len(cut) < GREEDY and time.monotonic() < until:
+            for wire in several:
+                if wire in cut:
+                    continue
+                try:
+                    sent += wire.send(bad)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    cut.add(wire)
+            if int(time.monotonic() * 2) % 4 == 0:
+                looks.look()
+    acknowledged = stand.acknowledged()
+    stand.wait_for_rows(100)
+    looks.look()
+    tell(
+        f"{GREEDY} sockets that never read, {stand.server}: sent {sent / MIB:.0f} MiB, {len(cut)} of them cut off; "
+        f"{looks}; the device's rows went on ({acknowledged} → {stand.acknowledged()}); processes started again "
+        f"{stand.revived}"
+    )
+    assert len(cut) == GREEDY
+    assert looks.always_live
+    assert stand.revived == 0
+    assert looks.web_growth < MOST_GROWTH
+
+
+def test_clients_that_send_a_byte_a_second_hold_up_nobody(stand, tell):
+    looks = Looks(stand)
+    looks.look()
+    before = stand.acknowledged()
+    with ExitStack() as wires:
+        requests = [wires.enter_context(dial(stand)) for _ in range(SLOW)]
+        sockets = [wires.enter_context(open_socket(stand, f"slow-{number}")) for number in range(SLOW // 3)]
+        asked = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: " + b"x" * 4000
+        payload = frame(msgpack.packb({"test_time": 0.0, "note": "x" * 3000}))
+        begun, gone = time.monotonic(), 0
+        for place in range(int(SLOW_SECONDS)):
+            for wire, text in [*((wire, asked) for wire in requests), *((wire, payload) for wire in sockets)]:
+                try:
+                    wire.send(text[place : place + 1])
+                except OSError:
+                    gone += 1
+            looks.look()
+            time.sleep(max(0.0, begun + place + 1 - time.monotonic()))
+        most = max(looks.web_files)
+    stand.wait_for_rows(100)
+    stand.wait(5)
+    looks.look()
+    tell(
+        f"{SLOW + SLOW // 3} connections with a byte a second for {SLOW_SECONDS:.0f} s, {stand.server}: {looks}; "
+        f"open files {looks.web_files[0]}, most {most}, at last {open_files(stand.processes['web'].pid)}; the device's "
+        f"rows went on ({before} → {stand.acknowledged()}); processes started again {stand.revived}"
+    )
+    assert looks.always_live
+    assert set(looks.ready) == {"200"}
+    assert stand.revived == 0
+    assert looks.web_growth < MOST_GROWTH
+
+
+def test_a_thousand_that_connect_at_once_are_all_served(stand, tell):
+    looks = Looks(stand)
+    looks.look()
+    begun = time.monotonic()
+    waited = asyncio.run(_all_at_once(stand))
+    seconds = time.monotonic() - begun
+    stand.wait(3)
+    looks.look()
+    waited.sort()
+    stored = stand.ask("SELECT COUNT(*), COALESCE(SUM(rows), 0) FROM datahub_battery WHERE name LIKE 'crowd-%'")[0]
+    tell(
+        f"{AT_ONCE} that connect at once, {stand.server}: all acknowledged within {seconds:.1f} s, half of them after "
+        f"{waited[len(waited) // 2]:.1f} s; {stored[0]} batteries, {stored[1]} rows; {looks}; open files at last "
+        f"{looks.web_files[-1]}; processes started again {stand.revived}"
+    )
+    assert stored == (AT_ONCE, AT_ONCE * ROWS_EACH)
+    assert stand.revived == 0
+    assert looks.web_growth < MOST_GROWTH
+
+
+async def _all_at_once(stand: Stand) -> list[float]:
+    return list(await asyncio.gather(*(_one(stand, number) for number in range(AT_ONCE))))
+
+
+async def _one(stand: Stand, number: int) -> float:
+    """Seconds from dialling to the last acknowledgement."""
+    begun = time.monotonic()
+    address = f"ws://127.0.0.1:{stand.port}/db/upload/crowd-{number}?ack=1"
+    headers = {"Authorization": f"Bearer {stand.token}"}
+    async with connect(address, additional_headers=headers, compression=None, proxy=None, open_timeout=300) as wire:
+        await wire.recv()
+        for row in range(ROWS_EACH):
+            await wire.send(msgpack.packb({"test_time": float(row), "current": 1.0, "voltage": 3.5}))
+        while msgpack.unpackb(await wire.recv())["ack"] < ROWS_EACH:
+            pass
+    return time.monotonic() - begun
