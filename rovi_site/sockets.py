@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from django.db import DatabaseError
+
+logger = logging.getLogger(__name__)
 
 UNSENT_BYTES = 64 * 1024  # what may wait in the transport before a sender waits; asyncio's own mark
 LOOK_SECONDS = 0.02
@@ -76,18 +81,41 @@ class SocketExtensions:
             send = _with_http_answers(protocol, send)
         elif isinstance(transport := getattr(getattr(send, "__self__", None), "transport", None), asyncio.Transport):
             extensions["rovi.flow"] = UvicornFlow(transport)
-        await self.application({**scope, "extensions": extensions}, receive, send)
+        await _or_refuse_for_now(self.application, {**scope, "extensions": extensions}, receive, send)
+
+
+async def _or_refuse_for_now(application: Any, scope: dict[str, Any], receive: Any, send: Send) -> None:
+    """Who knocks while the database is away is told to come again, with 503."""
+    has_answered = False
+
+    async def noting(message: dict[str, Any]) -> None:
+        nonlocal has_answered
+        has_answered = True
+        await send(message)
+
+    try:
+        await application(scope, receive, noting)
+    except DatabaseError as away:
+        if has_answered:
+            raise
+        logger.warning("A socket was refused, the database does not answer: %s", away)
+        await refuse(scope, send, 503, b"The database does not answer now. Open the socket again a little later.")
 
 
 async def nowhere(scope: dict[str, Any], receive: Any, send: Send) -> None:
-    """The socket of an address where none is: refused with 404, or as the server refuses where it cannot say that."""
+    """The socket of an address where none is."""
     await receive()
+    await refuse(scope, send, 404, b"No socket is at this address.")
+
+
+async def refuse(scope: dict[str, Any], send: Send, status: int, sentence: bytes) -> None:
+    """With that status, or as the server refuses where it cannot say it."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": b"No socket is at this address."})
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": sentence})
 
 
 def _daphne_protocol(send: Send) -> Any | None:
@@ -127,4 +155,4 @@ def _with_http_answers(protocol: Any, send: Send) -> Send:
     return answering
 
 
-HTTP_PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
+HTTP_PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
