@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
-from twisted.internet import defer
+from twisted.internet import defer, reactor
 
-from rovi_site.serving.limits import BACKLOG, PING_SECONDS, PONG_SECONDS, SECONDS_TO_CLOSE, SECONDS_TO_FINISH
+from rovi_site.serving.limits import (
+    BACKLOG,
+    PING_SECONDS,
+    PONG_SECONDS,
+    SECONDS_TO_ASK,
+    SECONDS_TO_CLOSE,
+    SECONDS_TO_FINISH,
+)
 
 GOING_AWAY = 1001  # RFC 6455, 7.4.1
 
@@ -23,6 +31,28 @@ class OrderlyServer(Server):  # type: ignore[misc]  # Daphne has no types
             protocol.failByDrop = False
             protocol.closeHandshakeTimeout = SECONDS_TO_CLOSE
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, ready_callable=self._watch_newcomers, **options)
+
+    def _watch_newcomers(self) -> None:
+        """Who has sent no first line in time is cut off; Twisted waits as long as there comes a byte a minute."""
+        build = self.http_factory.buildProtocol
+
+        def build_watched(address: Any) -> Any:
+            protocol = build(address)
+            reactor.callLater(SECONDS_TO_ASK, _cut_off_if_silent, protocol)  # type: ignore[arg-type]  # its stub is wrong
+            return protocol
+
+        self.http_factory.buildProtocol = build_watched
+
+    def timeout_checker(self) -> None:
+        """The same for who has sent it, and not the end of the headers: until then a request has no content."""
+        super().timeout_checker()
+        since = time.time() - SECONDS_TO_ASK
+        for protocol, details in list(self.connections.items()):
+            if details["connected"] < since and getattr(protocol, "content", "a socket") is None:
+                protocol.channel.forceAbortClient()
+
     def kill_all_applications(self) -> defer.Deferred[Any]:
         """Called before the reactor stops: sockets are closed, and what they brought so far is worked through first."""
         running = []
@@ -34,6 +64,12 @@ class OrderlyServer(Server):  # type: ignore[misc]  # Daphne has no types
             if getattr(protocol, "state", None) == getattr(protocol, "STATE_OPEN", "no socket"):
                 protocol.sendCloseFrame(code=GOING_AWAY)  # `sendClose` refuses the protocol's own codes
         return defer.Deferred.fromFuture(asyncio.ensure_future(_finish(running)))
+
+
+def _cut_off_if_silent(protocol: Any) -> None:
+    channel = protocol._channel
+    if not channel.requests and channel.transport is not None:
+        channel.transport.abortConnection()
 
 
 async def _finish(applications: list[asyncio.Future[Any]]) -> None:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from rovi_site.serving.limits import BACKLOG, PING_SECONDS, PONG_SECONDS, SECONDS_TO_FINISH
+from rovi_site.serving.limits import BACKLOG, PING_SECONDS, PONG_SECONDS, SECONDS_TO_ASK, SECONDS_TO_FINISH
+
+
+class PunctualProtocol(H11Protocol):
+    """Cuts off who has not asked for anything in time; uvicorn itself waits for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_a_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._expect_a_request()
+
+    def _expect_a_request(self) -> None:
+        self.loop.call_later(SECONDS_TO_ASK, self._look_for_one_after, self.cycle)
+
+    def _look_for_one_after(self, last: Any) -> None:
+        is_a_socket = self.transport.get_protocol() is not self
+        if self.cycle is last and not is_a_socket and not self.transport.is_closing():
+            self.transport.abort()
 
 
 def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
@@ -17,6 +39,7 @@ def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
             host=host,
             port=port,
             backlog=BACKLOG,
+            http=PunctualProtocol,
             ws="websockets-sansio",
             ws_max_size=max_frame_bytes,
             ws_ping_interval=PING_SECONDS,

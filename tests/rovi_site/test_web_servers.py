@@ -1,6 +1,8 @@
 """The web servers' own behaviour, with a small application in place of ours: limits and an orderly end."""
 
+import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +25,9 @@ COUNTS_SLOWLY = """
 PROGRAM = """
 import asyncio, sys
 from os import path
+from rovi_site.serving import limits
 kind, port, signal = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+limits.SECONDS_TO_ASK = 1
 if kind == "daphne":
     from rovi_site.serving.daphne_server import run
 else:
@@ -111,6 +115,19 @@ def test_what_a_socket_brought_before_daphne_stops_is_worked_through(served):
     assert socket.close_code == 1001
     assert server.signalled() == "20"
     assert server.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+@pytest.mark.parametrize("sent", ["", "GE", "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: b"])
+def test_who_does_not_come_to_the_end_of_its_headers_is_cut_off(served, kind, sent):
+    server = served(kind, COUNTS_SLOWLY)
+    with server.open() as patient, socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
+        slow.sendall(sent.encode())
+        with contextlib.suppress(ConnectionResetError):
+            assert slow.recv(1) == b""  # within the time-out of this socket
+        patient.send(b"an open socket is not meant")
+
+    assert server.signalled() == "1"
 
 
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
