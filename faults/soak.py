@@ -18,6 +18,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import msgpack
 import numpy as np
@@ -74,7 +75,7 @@ class Crowd:
 
     async def _one(self, name: str, shift: float) -> None:
         await asyncio.sleep(shift * SECONDS_TO_OPEN)
-        address = f"ws://127.0.0.1:{self.stand.port}/db/upload/{name.replace('/', '%2F')}?ack=1"
+        address = f"ws://127.0.0.1:{self.stand.port}/db/upload/{quote(name, safe='')}?ack=1"
         headers = {"Authorization": f"Bearer {self.stand.token}"}
         number = 0
         while True:

@@ -17,11 +17,11 @@ from tests.clusters import Cluster
 from tests.killable import WEB, WORKER, Service
 from tests.sending import acknowledged_in
 from tests.twin import oracle
-from tests.twin.conftest import text_of
 from tests.watching import children_of, command_of
 
 LOOK_SECONDS = 0.1
 SECONDS_TO_FINISH = 900.0
+JOINT_FILTER = Path(__file__).parent / "twin" / "scripts" / "joint_filter.py"
 ZYGOTE = "sandbox.zygote_process"
 REGISTER = """
 import json
@@ -44,7 +44,7 @@ def batteries(built_in: int = 1, scripts: int = 1) -> dict[str, str]:
     walls_stand = not probe_walls().missing(DEFAULT_WALLS)
     found = {f"built in {number}": "" for number in range(built_in)}
     return found | (
-        {f"by a script/{number}": text_of("joint_filter") for number in range(scripts)} if walls_stand else {}
+        {f"by a script/{number}": JOINT_FILTER.read_text() for number in range(scripts)} if walls_stand else {}
     )
 
 

@@ -14,6 +14,7 @@ from rovi_site.serving.limits import (
     BACKLOG,
     PING_SECONDS,
     PONG_SECONDS,
+    SECONDS_TO_ADMIT,
     SECONDS_TO_ASK,
     SECONDS_TO_CLOSE,
     SECONDS_TO_FINISH,
@@ -87,6 +88,8 @@ def run(application: Any, host: str, port: int, max_frame_bytes: int) -> int:
         endpoints=[f"{each}:backlog={BACKLOG}" for each in build_endpoint_description_strings(host=host, port=port)],
         websocket_max_message_size=max_frame_bytes,
         websocket_max_frame_size=max_frame_bytes,
+        websocket_handshake_timeout=SECONDS_TO_ADMIT,
+        websocket_connect_timeout=SECONDS_TO_ADMIT,
         websocket_timeout=-1,  # a stream may last for months
         ping_interval=PING_SECONDS,
         ping_timeout=PONG_SECONDS,

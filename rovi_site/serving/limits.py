@@ -9,6 +9,7 @@ PONG_SECONDS = 90  # a pong waits behind the frames of a socket that is not read
 SECONDS_TO_FINISH = 4  # for applications to end what they have begun when the server stops
 SECONDS_TO_CLOSE = 10  # for a client to answer that its socket is closed; it may have a large frame under way
 SECONDS_TO_ASK = 30  # from connecting to the end of the headers; who sends a byte a second is not waited for
+SECONDS_TO_ADMIT = 120  # of our own, from the headers of a socket to its opening: a thousand may wait to be looked up
 BACKLOG = 2048  # connections that the kernel holds until they are accepted; thousands may come at once
 
 

@@ -1,6 +1,7 @@
 """The upload socket of real servers: who may open it, what closes it, what it answers, what survives."""
 
 import contextlib
+import resource
 import signal
 import struct
 import threading
@@ -308,3 +309,26 @@ def test_a_server_that_is_told_to_stop_stores_what_it_has_received(own_server):
         own_server.process.wait(40)
     own_server.start()
     assert own_server.rows("a") == 500
+
+
+@contextlib.contextmanager
+def full(server):
+    """No file of the server's may grow: the kernel refuses it as on a full disk."""
+    _, most = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, most))
+    yield
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (most, most))
+
+
+def test_rows_wait_for_room_on_the_disk_and_none_is_lost(server, name):
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL's files are not the web server's")
+    with server.uploader(name) as upload:
+        upload.send(reading(0))
+        upload.told_until(1)
+        with full(server):
+            upload.send(*[reading(second) for second in range(1, 100)])
+            with pytest.raises(TimeoutError):
+                upload.told(seconds=0.5)
+        upload.told_until(100)
+    assert server.rows(name) == 100
