@@ -9,13 +9,13 @@ from collections import Counter
 
 import pytest
 
-from tests.disturbed import Losses, Stand, batteries
+from tests.disturbed import STOPPED, Losses, Stand, batteries
 
 KILLS = int(os.environ.get("ROVI_FAULT_KILLS") or 100)
 ROWS = 24_000
 ROWS_A_SECOND = 15.0  # of each battery; they would last 27 minutes, and what is left is then sent at once
 SHORTEST, LONGEST = 0.2, 12.0  # s between two kills: some meet what has only just begun to start
-VICTIMS = {"web": 4, "worker": 4, "zygote": 2, "client": 1}
+VICTIMS = {"web": 4, STOPPED: 1, "worker": 4, "zygote": 3, "client": 1}
 WITH_DATABASE = {**VICTIMS, "database": 3}
 BUILT_IN, SCRIPTS = 3, 1
 

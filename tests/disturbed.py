@@ -22,6 +22,7 @@ from tests.watching import children_of, command_of
 LOOK_SECONDS = 0.1
 SECONDS_TO_FINISH = 900.0
 JOINT_FILTER = Path(__file__).parent / "twin" / "scripts" / "joint_filter.py"
+STOPPED = "web told to stop"
 ZYGOTE = "sandbox.zygote_process"
 REGISTER = """
 import json
@@ -112,7 +113,7 @@ class Stand(Service):
                 self.launch(name)
 
     def strike(self, victim: str) -> str:
-        """Kills it and starts it again at once; returns what was killed."""
+        """Kills it, or stops it, and starts it again at once; returns what was struck, or nothing."""
         if victim == "database":
             assert self.cluster is not None
             self.cluster.kill()
@@ -125,6 +126,10 @@ class Stand(Service):
         elif victim == "worker":
             self.kill(name := self.chance.choice(self.workers))
             self.launch(name)
+            return victim
+        elif victim == STOPPED:
+            self.stop("web")
+            self.launch("web")
             return victim
         else:
             self.kill(victim)

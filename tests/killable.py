@@ -90,6 +90,12 @@ class Service:
         process.kill()
         process.wait()
 
+    def stop(self, name: str, seconds: float = 30.0) -> None:
+        """In good order."""
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(seconds)
+
     def kill_all(self) -> None:
         for name in list(self.processes):
             self.kill(name)
