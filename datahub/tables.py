@@ -1,14 +1,13 @@
-"""All SQL text of this room: one row table a battery, named by its integer id, on SQLite and PostgreSQL.
+"""The SQL text of this room: one row table a battery, named by its integer id, on SQLite and PostgreSQL.
 
 Values are parameters. Identifiers come from integers, or from column names that passed `validators.is_column_name`, and
 are quoted. `row_id` is the order of arrival and the cursor of readers; rows never change and are never deleted singly.
+How rows come in is in `ingest/tables.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from itertools import chain, repeat
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -43,7 +42,6 @@ def quoted(name: str) -> str:
 def create(connection: BaseDatabaseWrapper, battery_id: int, kinds: Mapping[str, str]) -> None:
     """The table of a battery's rows, with `test_time` even when no row has had one yet."""
     types = STORED_TYPES[connection.vendor]
-    table = rows_table(battery_id)
     columns = [
         f"row_id {ROW_ID_TYPES[connection.vendor]}",
         "row_digest BIGINT NOT NULL",
@@ -51,11 +49,12 @@ def create(connection: BaseDatabaseWrapper, battery_id: int, kinds: Mapping[str,
         f"received {types['float']} NOT NULL",
         f"{TEST_TIME} {types['float']}",
         *[f"{quoted(name)} {types[kind]}" for name, kind in kinds.items() if name != TEST_TIME],
+        # What makes the same row stored once, and what finds a window of time. Rows without test_time are all distinct.
+        # Not an index beside the table: SQLite searches its whole schema after each statement that changes it.
+        f"UNIQUE ({TEST_TIME}, row_digest)",
     ]
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TABLE {quoted(table)} ({', '.join(columns)})")
-        # What makes the same row stored once, and what finds a window of time. Rows without test_time are all distinct.
-        cursor.execute(f"CREATE UNIQUE INDEX {quoted(table + '_once')} ON {quoted(table)} ({TEST_TIME}, row_digest)")
+        cursor.execute(f"CREATE TABLE {quoted(rows_table(battery_id))} ({', '.join(columns)})")
 
 
 def drop(connection: BaseDatabaseWrapper, battery_id: int) -> None:
@@ -92,72 +91,7 @@ def has_integers_beyond(connection: BaseDatabaseWrapper, battery_id: int, name: 
         return cursor.fetchone() is not None
 
 
-# --- storing -------------------------------------------------------------------------------------------------------
-def insert(
-    connection: BaseDatabaseWrapper,
-    battery_id: int,
-    kinds: Mapping[str, str],
-    names: Sequence[str],
-    columns: Sequence[Sequence[Any]],
-    digests: Sequence[int],
-    late: Sequence[bool],
-    received: Sequence[float],
-) -> int:
-    """Stores the rows that are not there yet, in their order; returns how many those were."""
-    table = quoted(rows_table(battery_id))
-    listed = ", ".join(["row_digest", "row_late", "received", *[quoted(name) for name in names]])
-    if connection.vendor == "postgresql":
-        arrays = [
-            "%b::bigint[]",
-            "%b::boolean[]",
-            "%b::double precision[]",
-            *[f"%{'t' if kinds[name] == 'text' else 'b'}::{SQL_TYPES[kinds[name]]}[]" for name in names],
-        ]
-        statement = f"INSERT INTO {table} ({listed}) SELECT * FROM unnest({', '.join(arrays)}) ON CONFLICT DO NOTHING"
-        return _insert_arrays(connection, statement, [digests, late, received, *columns])
-    rows = list(zip(digests, late, received, *columns, strict=True))
-    return _insert_many_a_statement(connection, f"INSERT INTO {table} ({listed}) VALUES", 3 + len(names), rows)
-
-
-ROWS_A_STATEMENT = (64, 16, 4, 1)
-VALUES_A_STATEMENT = 30_000  # SQLite takes 32,766
-
-
-def _insert_many_a_statement(
-    connection: BaseDatabaseWrapper, statement: str, width: int, rows: list[tuple[Any, ...]]
-) -> int:
-    """SQLite's module lets go of Python's lock while a statement runs, and must win it back after each.
-
-    With `executemany` that is after each row: beside an event loop that works hard it stored 24,000 rows/s, and many
-    rows a statement 115,000. The few sizes keep the statements in the module's cache.
-    """
-    stored = done = 0
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        for size in ROWS_A_STATEMENT:
-            text = f"{statement} {_marks(width, size)} ON CONFLICT DO NOTHING"
-            while len(rows) - done >= size and (size == 1 or size * width <= VALUES_A_STATEMENT):
-                values = list(chain.from_iterable(rows[done : done + size]))
-                stored += connection.connection.execute(text, values).rowcount
-                done += size
-    return stored
-
-
-@lru_cache(maxsize=1024)
-def _marks(width: int, rows: int) -> str:
-    return ",".join(repeat("(" + ",".join(repeat("?", width)) + ")", rows))
-
-
-def _insert_arrays(connection: BaseDatabaseWrapper, statement: str, arrays: list[Sequence[Any]]) -> int:
-    """One statement for all rows. Django's own cursor would write the arrays out as text on this side."""
-    import psycopg  # noqa: PLC0415  (only where PostgreSQL is the database)
-
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, [list(array) for array in arrays])
-        return cursor.rowcount
-
-
+# --- reading -------------------------------------------------------------------------------------------------------
 def newest_row_id(connection: BaseDatabaseWrapper, battery_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COALESCE(MAX(row_id), 0) FROM {quoted(rows_table(battery_id))}")
@@ -165,32 +99,6 @@ def newest_row_id(connection: BaseDatabaseWrapper, battery_id: int) -> int:
     return newest
 
 
-def late_rows_after(connection: BaseDatabaseWrapper, battery_id: int, row_id: int) -> tuple[int, float | None]:
-    """How many rows after this one are late, and the least test_time of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT COUNT(*), MIN({TEST_TIME}) FROM {quoted(rows_table(battery_id))} WHERE row_id > %s AND row_late",
-            [row_id],
-        )
-        count, least = cursor.fetchone()
-        return count, least
-
-
-UPDATE_COUNTERS = """
-    UPDATE datahub_battery SET
-        rows = %s, late_rows = %s, repeated_rows = %s, refused_rows = %s, non_finite_values = %s,
-        first_test_time = %s, last_test_time = %s, late_from = %s, last_received = %s, interval_seconds = %s
-    WHERE id = %s
-"""
-
-
-def update_counters(connection: BaseDatabaseWrapper, counters: Iterable[Sequence[Any]]) -> None:
-    """Values in the order of UPDATE_COUNTERS, a battery each."""
-    with connection.cursor() as cursor:
-        cursor.executemany(UPDATE_COUNTERS, list(counters))
-
-
-# --- reading -------------------------------------------------------------------------------------------------------
 def select_rows(
     connection: BaseDatabaseWrapper,
     battery_id: int,

@@ -44,6 +44,11 @@ def _sqlite(path: Path) -> dict[str, Any]:
         "NAME": path,
         # IMMEDIATE takes the write lock at BEGIN, so a transaction that reads first never fails half way with
         # "database is locked"; the time-out is how long it waits in line.
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30, "init_command": SQLITE_PRAGMAS},
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": SQLITE_PRAGMAS,
+            "cached_statements": 4096,
+        },
         "CONN_MAX_AGE": 60,
     }

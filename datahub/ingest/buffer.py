@@ -16,6 +16,9 @@ from datahub.ingest.protocol import Rejection
 from datahub.ingest.sieve import Submission
 
 BYTES_A_ROW = 512  # a frame weighs as many rows as it has, or one for each 512 bytes, so that wide rows weigh more
+SECONDS_OF_LATELY = 1.0
+GATHERING_SECONDS_A_SENDER = 0.0002
+LONGEST_GATHERING_SECONDS = 0.1
 REJECTIONS_HELD = 10_000  # not yet read by their sender; past that no more frames are received from it
 
 
@@ -142,9 +145,16 @@ class Arrivals:
         self._items: deque[Item] = deque()
         self._open: dict[Stream, Item] = {}
         self._is_waited_for = False
+        self._waiting: set[Stream] = set()  # those with something here
+        self._is_behind = False  # more lay here than was taken
+        self._awaited = 0  # the gathering ends early when so many wait
+        self._lately: set[Stream] = set()
+        self._before: set[Stream] = set()
+        self._lately_since = 0.0
 
     def put(self, stream: Stream, frame: Frame, rows: int, weight: int, received: float) -> None:
         with self._lock:
+            self._note_sender(stream, received)
             item = self._open.get(stream)
             if item is not None and type(frame) is list:
                 # Frames of records become one list: the writer's work is a batch's and not a frame's.
@@ -164,6 +174,30 @@ class Arrivals:
             if self._is_waited_for:
                 self._news.notify()
 
+    def _note_sender(self, stream: Stream, now: float) -> None:
+        passed = now - self._lately_since
+        if not 0.0 <= passed < SECONDS_OF_LATELY:  # or the clock was set back
+            self._before = self._lately if passed < 2 * SECONDS_OF_LATELY else set()
+            self._lately, self._lately_since = set(), now
+        self._lately.add(stream)
+        self._waiting.add(stream)
+        if self._awaited and len(self._waiting) >= self._awaited:
+            self._news.notify()
+
+    def gather(self, until: Callable[[], bool]) -> None:
+        """Waits a little while for the other senders, the longer the more there are; a lone one waits for nobody.
+
+        A commit has its price however few rows it holds, so with many batteries of a row a second each most of the
+        work would be commits. Who waits for an answer before it sends again is not kept waiting: when all who sent
+        lately have sent, there is nobody to wait for.
+        """
+        with self._lock:
+            self._awaited = max(len(self._lately), len(self._before))
+            if self._awaited > 1 and not self._is_behind:
+                seconds = min(GATHERING_SECONDS_A_SENDER * self._awaited, LONGEST_GATHERING_SECONDS)
+                self._news.wait_for(lambda: len(self._waiting) >= self._awaited or until(), seconds)
+            self._awaited = 0
+
     def wake(self) -> None:
         with self._lock:
             self._news.notify()
@@ -179,10 +213,12 @@ class Arrivals:
         items: list[Item] = []
         rows = 0
         with self._lock:
+            self._waiting.clear()
             while self._items and rows < most_rows:
                 item = self._items.popleft()
                 if self._open.get(item.stream) is item:
                     del self._open[item.stream]
                 items.append(item)
                 rows += len(item.submission.received)
+            self._is_behind = bool(self._items)
         return items

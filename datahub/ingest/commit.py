@@ -10,17 +10,17 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from datahub import tables
+from datahub import tables as row_tables
+from datahub.ingest import tables
+from datahub.ingest.accounts import Account, kinds_in, locked_accounts, save_counters
+from datahub.ingest.alike import Keys, Together, keys_of_few, sift_together
 from datahub.ingest.digest import EXACT_IN_A_DOUBLE
 from datahub.ingest.layout import TEST_TIME, Layout
 from datahub.ingest.protocol import Limits
 from datahub.ingest.sieve import Chunk, Sieve, Submission
 from datahub.models import Battery
-from datahub.registration import battery_for_upload
+from datahub.registration import batteries_for_upload
 from datahub.validators import is_column_name
-
-NAMES_A_QUERY = 500  # SQLite and PostgreSQL take more parameters, but a list this long is quick to plan
-INTERVAL_WEIGHT = 0.1  # of the newest gap in the running mean of gaps
 
 
 @dataclass(slots=True)
@@ -50,50 +50,36 @@ def commit_group(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committ
     """
     limits = limits_from_settings()
     with transaction.atomic():
-        batteries = _locked(list(group))
-        results = {}
-        counted = []
-        for name, submissions in group.items():
-            battery = batteries.get(name)
-            wanted = _without_orphans(submissions, battery)
-            if battery is None and _holds_a_row(wanted, limits):
-                battery = _created(name)
-            if battery is None:
-                results[name] = Committed()
-                continue
-            before = _counters(battery)
-            results[name] = _store(battery, wanted, limits)
-            if _counters(battery) != before:
-                counted.append(battery)
-        if counted:
-            tables.update_counters(connection, [_counters(battery) for battery in counted])
+        accounts = locked_accounts(list(group))
+        wanted = {name: _without_orphans(sent, accounts.get(name)) for name, sent in group.items()}
+        new = [name for name, sent in wanted.items() if name not in accounts and _holds_a_row(sent, limits)]
+        if new:
+            batteries_for_upload(new)
+            accounts |= locked_accounts(new)  # another process may have made some, and stored rows
+        before = {name: (account.rows, account.repeated_rows, account.counters()) for name, account in accounts.items()}
+        _store(accounts, wanted, limits)
+        changed = [account for name, account in accounts.items() if account.counters() != before[name][2]]
+        if changed:
+            save_counters(changed)
+    results = {name: Committed() for name in group}
+    for name, account in accounts.items():
+        rows, repeated, _ = before[name]
+        results[name] = Committed(
+            account.rows - rows, account.repeated_rows - repeated, account.pk, account.rows, account.last_test_time
+        )
     return results
 
 
-def _without_orphans(submissions: Sequence[Submission], battery: Battery | None) -> list[Submission]:
+def _without_orphans(submissions: Sequence[Submission], account: Account | None) -> list[Submission]:
     """Those that were not meant for a battery deleted since; all of them without rejections of an earlier try."""
     wanted = []
     for submission in submissions:
         submission.rejections.clear()
         known = submission.battery_id
-        submission.is_orphan = known is not None and (battery is None or battery.pk != known)
+        submission.is_orphan = known is not None and (account is None or account.pk != known)
         if not submission.is_orphan:
             wanted.append(submission)
     return wanted
-
-
-# --- batteries -----------------------------------------------------------------------------------------------------
-def _locked(names: list[str]) -> dict[str, Battery]:
-    """The batteries there are, locked in the order of their ids so that two writers never wait for each other.
-
-    On PostgreSQL the lock also keeps row ids in the order of commits: the next writer draws its ids after this one.
-    SQLite's transaction holds the whole database.
-    """
-    found: dict[str, Battery] = {}
-    for first in range(0, len(names), NAMES_A_QUERY):
-        some = Battery.objects.filter(name__in=names[first : first + NAMES_A_QUERY]).order_by("id")
-        found.update((battery.name, battery) for battery in some.select_for_update().defer("metadata", "description"))
-    return found
 
 
 def _holds_a_row(submissions: Sequence[Submission], limits: Limits) -> bool:
@@ -105,75 +91,90 @@ def _holds_a_row(submissions: Sequence[Submission], limits: Limits) -> bool:
     return bool(trial.chunks)
 
 
-def _created(name: str) -> Battery:
-    battery_for_upload(name)
-    return Battery.objects.select_for_update().get(name=name)  # another process may have made it, and stored rows
+def _store(accounts: Mapping[str, Account], wanted: Mapping[str, list[Submission]], limits: Limits) -> None:
+    """Batteries that are alike and sent a few rows go together, the others by themselves."""
+    alike: dict[tuple[str, Keys], list[tuple[Account, Submission]]] = {}
+    for name, account in accounts.items():
+        keys = keys_of_few(wanted[name])
+        if keys is None or not kinds_in(account.columns):
+            _store_one(account, wanted[name], limits)
+        else:
+            alike.setdefault((account.columns, keys), []).append((account, wanted[name][0]))
+    for (columns, keys), senders in alike.items():
+        kinds = kinds_in(columns)
+        layout = Layout(kinds, is_column_name, lambda name: False, limits.columns)  # of rows that change no table
+        for sifted in sift_together(senders, keys, layout, limits.text_bytes):
+            if isinstance(sifted, Together):
+                _store_together(sifted, kinds)
+            else:
+                account, submission = sifted
+                _store_one(account, [submission], limits)
 
 
-# --- rows ----------------------------------------------------------------------------------------------------------
-def _store(battery: Battery, submissions: Sequence[Submission], limits: Limits) -> Committed:
-    is_new = not battery.columns
+# --- many batteries together ---------------------------------------------------------------------------------------
+def _store_together(together: Together[Account], kinds: Mapping[str, str]) -> None:
+    shares = [(account.pk, rows) for account, rows in zip(together.batteries, together.rows, strict=True)]
+    stored = tables.insert_each(connection, kinds, together.chunk, shares)
+    times, received = together.times(), together.chunk.received
+    for number, (account, first, end) in enumerate(together.places()):
+        account.note_rows(stored[number], end - first - stored[number])
+        account.non_finite_values += together.non_finite[number]
+        if stored[number]:
+            _note_times(account, times[first:end])
+            account.note_arrival(max(received[first:end]))
+
+
+# --- one battery ---------------------------------------------------------------------------------------------------
+def _store_one(account: Account, submissions: Sequence[Submission], limits: Limits) -> None:
+    stored_kinds = kinds_in(account.columns)
     layout = Layout(
-        battery.columns,
+        dict(stored_kinds),
         is_column_name,
         lambda name: (
-            is_new
-            or name not in stored_kinds
-            or not tables.has_integers_beyond(connection, battery.pk, name, EXACT_IN_A_DOUBLE)
+            name not in stored_kinds
+            or not row_tables.has_integers_beyond(connection, account.pk, name, EXACT_IN_A_DOUBLE)
         ),
         limits.columns,
     )
-    stored_kinds = dict(battery.columns)
     sieve = Sieve(layout, limits.text_bytes)
     sieve.sift(submissions)
-    _shape_table(battery, layout, is_new)
-    result = Committed(battery_id=battery.pk)
-    for chunk in sieve.chunks:
-        stored = _insert(battery, chunk)
-        result.stored += stored
-        result.repeated += len(chunk) - stored
-    if result.stored:
-        _note_arrival(battery, max(max(chunk.received) for chunk in sieve.chunks))
-    battery.rows += result.stored
-    battery.repeated_rows += result.repeated
-    battery.refused_rows += sum(len(submission.rejections) for submission in submissions)
-    battery.non_finite_values += sieve.non_finite
-    result.position, result.last_test_time = battery.rows, battery.last_test_time
-    return result
+    _shape_table(account, layout, is_new=not stored_kinds)
+    stored = sum([_insert(account, layout, chunk) for chunk in sieve.chunks])
+    account.note_rows(stored, sum(map(len, sieve.chunks)) - stored)
+    if stored:
+        account.note_arrival(max(max(chunk.received) for chunk in sieve.chunks))
+    account.refused_rows += sum(len(submission.rejections) for submission in submissions)
+    account.non_finite_values += sieve.non_finite
 
 
-def _shape_table(battery: Battery, layout: Layout, is_new: bool) -> None:
+def _shape_table(account: Account, layout: Layout, is_new: bool) -> None:
     if not layout.added and not layout.widened:
         return
     if is_new:
-        tables.create(connection, battery.pk, layout.added)
+        row_tables.create(connection, account.pk, layout.added)
     else:
-        tables.add_columns(connection, battery.pk, layout.added)
-        tables.widen_to_float(connection, battery.pk, layout.widened)
-    battery.save(update_fields=["columns"])
+        row_tables.add_columns(connection, account.pk, layout.added)
+        row_tables.widen_to_float(connection, account.pk, layout.widened)
+    Battery.objects.filter(pk=account.pk).update(columns=layout.kinds)
 
 
-def _insert(battery: Battery, chunk: Chunk) -> int:
+def _insert(account: Account, layout: Layout, chunk: Chunk) -> int:
     times = chunk.columns[chunk.names.index(TEST_TIME)] if TEST_TIME in chunk.names else []
-    late = _late(times, battery.last_test_time, len(chunk))
+    late = _late(times, account.last_test_time, len(chunk))
     any_late = True in late
-    before = tables.newest_row_id(connection, battery.pk) if any_late else 0
-    stored = tables.insert(
-        connection, battery.pk, battery.columns, chunk.names, chunk.columns, chunk.digests, late, chunk.received
-    )
-    if not stored:
-        return 0
-    if any_late:  # some of them may be repeated rows, which were late only in coming again
-        count, least = tables.late_rows_after(connection, battery.pk, before)
-        battery.late_rows += count
-        battery.late_from = _least(battery.late_from, least)
+    before = row_tables.newest_row_id(connection, account.pk) if any_late else 0
+    stored = tables.insert(connection, account.pk, layout.kinds, chunk, late)
+    if stored:
+        if any_late:  # some of them may be repeated rows, which were late only in coming again
+            account.note_late(*tables.late_rows_after(connection, account.pk, before))
+        _note_times(account, times)
+    return stored
+
+
+def _note_times(account: Account, times: Sequence[float | None]) -> None:
     known = [time for time in times if time is not None]
     if known:
-        battery.first_test_time = _least(battery.first_test_time, min(known))
-        greatest = max(known)
-        if battery.last_test_time is None or greatest > battery.last_test_time:
-            battery.last_test_time = greatest
-    return stored
+        account.note_times(min(known), max(known))
 
 
 def _late(times: list[Any], newest: float | None, rows: int) -> list[bool]:
@@ -187,36 +188,3 @@ def _late(times: list[Any], newest: float | None, rows: int) -> list[bool]:
     filled = [floor if time is None else time for time in times]
     greatest = accumulate([floor if newest is None else newest, *filled], max)
     return [time is not None and time < high for time, high in zip(times, greatest, strict=False)]
-
-
-def _least(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
-
-
-# --- counters ------------------------------------------------------------------------------------------------------
-def _note_arrival(battery: Battery, received: float) -> None:
-    """`interval_seconds` is a running mean of the gaps between commits that brought rows."""
-    if battery.last_received is not None and received > battery.last_received:
-        gap = received - battery.last_received
-        known = battery.interval_seconds
-        battery.interval_seconds = gap if known is None else known + INTERVAL_WEIGHT * (gap - known)
-    if battery.last_received is None or received > battery.last_received:
-        battery.last_received = received
-
-
-def _counters(battery: Battery) -> tuple[Any, ...]:
-    return (
-        battery.rows,
-        battery.late_rows,
-        battery.repeated_rows,
-        battery.refused_rows,
-        battery.non_finite_values,
-        battery.first_test_time,
-        battery.last_test_time,
-        battery.late_from,
-        battery.last_received,
-        battery.interval_seconds,
-        battery.pk,
-    )

@@ -59,6 +59,10 @@ class Chunk:
     def __len__(self) -> int:
         return len(self.digests)
 
+    def part(self, first: int, end: int) -> Chunk:
+        columns = [column[first:end] for column in self.columns]
+        return Chunk(self.names, columns, self.digests[first:end], self.received[first:end], is_copy=True)
+
     def append(self, other: Chunk) -> None:
         if not self.is_copy:  # a commit that fails is tried again from the same frames, so they must stay as they are
             self.columns = [list(column) for column in self.columns]
@@ -113,44 +117,16 @@ class Sieve:
 
     # --- all at once -----------------------------------------------------------------------------------------------
     def _took_whole(self, run: Run, first: int, end: int) -> bool:
-        try:
-            places = self.layout.places(run.names)
-        except RecordRefused:
+        if first == 0 and end == len(run.received):
+            columns, received = run.columns, run.received
+        else:
+            columns, received = [values[first:end] for values in run.columns], run.received[first:end]
+        taken = whole_chunk(self.layout, run.names, columns, received, self.text_bytes)
+        if taken is None:
             return False
-        rows = end - first
-        names: list[str] = []
-        taken: list[ColumnValues] = []
-        every = rows == len(run.received)
-        for place in places:
-            values = run.columns[place.source]
-            if not every:
-                values = values[first:end]
-            if place.kind is None:
-                if values.count(None) == rows:
-                    continue  # a column begins with its first value
-                return False
-            column = take_whole(values, place.kind, self.text_bytes)
-            if column is None:
-                return False
-            names.append(place.name)
-            taken.append(column)
-        if all(column.has_nulls for column in taken) and not _each_row_has_a_value(taken, rows):
-            return False
-        self.non_finite += sum([column.non_finite for column in taken])
-        self._keep(
-            Chunk(
-                tuple(names),
-                [column.values for column in taken],
-                digest.digests(
-                    names,
-                    [column.format for column in taken],
-                    [column.slots for column in taken],
-                    rows,
-                    any(column.has_nulls for column in taken),
-                ),
-                run.received if every else run.received[first:end],
-            )
-        )
+        chunk, non_finite = taken
+        self.non_finite += non_finite
+        self._keep(chunk)
         return True
 
     # --- one by one ------------------------------------------------------------------------------------------------
@@ -224,6 +200,44 @@ class Sieve:
             last.append(chunk)
         else:
             self.chunks.append(chunk)
+
+
+def whole_chunk(
+    layout: Layout, keys: tuple[Any, ...], columns: list[list[Any]], received: list[float], text_bytes: int
+) -> tuple[Chunk, int] | None:
+    """Rows with the same keys, coerced at once, and how many values were not finite; None: some need a closer look.
+
+    `layout` stays as it is: rows that would change it need that look.
+    """
+    try:
+        places = layout.places(keys)
+    except RecordRefused:
+        return None
+    rows = len(received)
+    names: list[str] = []
+    taken: list[ColumnValues] = []
+    for place in places:
+        values = columns[place.source]
+        if place.kind is None:
+            if values.count(None) == rows:
+                continue  # a column begins with its first value
+            return None
+        column = take_whole(values, place.kind, text_bytes)
+        if column is None:
+            return None
+        names.append(place.name)
+        taken.append(column)
+    if all(column.has_nulls for column in taken) and not _each_row_has_a_value(taken, rows):
+        return None
+    digests = digest.digests(
+        names,
+        [column.format for column in taken],
+        [column.slots for column in taken],
+        rows,
+        any(column.has_nulls for column in taken),
+    )
+    chunk = Chunk(tuple(names), [column.values for column in taken], digests, received)
+    return chunk, sum([column.non_finite for column in taken])
 
 
 def _each_row_has_a_value(columns: list[ColumnValues], rows: int) -> bool:

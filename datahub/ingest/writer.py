@@ -54,6 +54,7 @@ class Writer:
         try:
             while True:
                 arrivals.wait(self._ending.is_set)
+                arrivals.gather(self._ending.is_set)
                 items = arrivals.take(self.most_rows)
                 if not items:  # woken only to end
                     return

@@ -50,7 +50,7 @@ def test_only_the_records_that_the_database_cannot_hold_are_refused():
 
 
 def test_frames_that_are_committed_at_the_second_try_are_stored_as_they_were_sent(monkeypatch):
-    from datahub import tables
+    from datahub.ingest import tables
 
     update, tries = tables.update_counters, []
 
