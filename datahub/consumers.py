@@ -7,6 +7,7 @@ each message, and took 2,400 frames/s where this loop over the server's own `rec
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ from django.conf import settings
 
 from access.authentication import NotAdmitted, caller_of_socket
 from access.permissions import why_upload_is_refused
-from datahub.ingest.acknowledgements import acknowledgements, hello
+from datahub.ingest.acknowledgements import acknowledgement, acknowledgements, hello
 from datahub.ingest.buffer import Buffer, Stream
 from datahub.ingest.commit import limits_from_settings
 from datahub.ingest.frames import decode
@@ -45,6 +46,7 @@ class Flow(Protocol):
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     async def drained(self) -> None: ...
+    def send_now(self, message: bytes) -> bool: ...
     def abort(self) -> None: ...
 
 
@@ -164,11 +166,17 @@ class UploadSocket:
         return await sending or why
 
     async def _send_answers(self, stream: Stream, position: int) -> FrameRefused | None:
-        """The hello, then an acknowledgement after each commit, until the stream ends or its client has gone (None)."""
+        """The hello, then an acknowledgement after each commit, until the stream ends or its client has gone (None).
+
+        Nearly all are sent by `tell`, in the callback that brings the news. This waits for what needs waiting: a client
+        that is slow in reading, refusals, the end.
+        """
         try:
             await self._send_in_time(hello(position, stream.last_test_time))
             while not stream.is_over():
-                await stream.until(lambda: stream.has_news() or stream.is_over())
+                stream.tell = functools.partial(self._told_at_once, stream, position)
+                await stream.until_news()
+                stream.tell = None
                 for message in acknowledgements(position, stream.handled, stream.take_news()):
                     await self._send_in_time(message)
                 if stream.is_orphan:
@@ -177,7 +185,17 @@ class UploadSocket:
             return FrameRefused(CLOSE_STALLED, "Acknowledgements lie unread for too long.")
         except OSError:
             pass
+        finally:
+            stream.tell = None
         return None
+
+    def _told_at_once(self, stream: Stream, position: int) -> bool:
+        if self.flow is None or stream.rejections or stream.is_orphan or stream.is_ending:
+            return False
+        is_sent = self.flow.send_now(acknowledgement(position + stream.handled))
+        if is_sent:
+            stream.take_news()
+        return is_sent
 
     async def _send_in_time(self, message: bytes) -> None:
         async with asyncio.timeout(settings.UPLOAD_STALLED_SECONDS):

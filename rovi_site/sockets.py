@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.db import DatabaseError
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +26,15 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class DaphneFlow:
-    """The extension `rovi.flow`: stop and go on reading, wait until what was sent has left, cut the connection."""
+    """The extension `rovi.flow`: stop and go on reading, wait until what was sent has left, cut the connection.
 
-    def __init__(self, transport: Any) -> None:
-        self.transport = transport
+    `send_now` is a `send` of bytes that waits for nothing and passes by the middlewares, which are most of what an
+    answer costs where thousands of sockets are answered after one commit. It declines (False) where `send` would wait.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+        self.transport = protocol.transport
 
     def pause(self) -> None:
         self.transport.pauseProducing()
@@ -39,6 +46,12 @@ class DaphneFlow:
     async def drained(self) -> None:
         while self.transport.connected and self._unsent() > UNSENT_BYTES:
             await asyncio.sleep(LOOK_SECONDS)
+
+    def send_now(self, message: bytes) -> bool:
+        if self.protocol.state != self.protocol.STATE_OPEN or self._unsent() > UNSENT_BYTES:
+            return False
+        self.protocol.sendMessage(message, isBinary=True)
+        return True
 
     def abort(self) -> None:
         self.transport.abortConnection()
@@ -52,8 +65,9 @@ class DaphneFlow:
 class UvicornFlow:
     """The same for uvicorn, which stops reading by itself, and whose `send` waits."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+        self.transport = protocol.transport
 
     def pause(self) -> None:
         pass
@@ -63,6 +77,14 @@ class UvicornFlow:
 
     async def drained(self) -> None:
         pass
+
+    def send_now(self, message: bytes) -> bool:
+        protocol = self.protocol
+        if not protocol.writable.is_set() or protocol.conn.state is not State.OPEN or self.transport.is_closing():
+            return False
+        protocol.conn.send_binary(message)
+        self.transport.write(b"".join(protocol.conn.data_to_send()))
+        return True
 
     def abort(self) -> None:
         self.transport.abort()
@@ -77,10 +99,10 @@ class SocketExtensions:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         extensions = dict(scope.get("extensions") or {})
         if (protocol := _daphne_protocol(send)) is not None:
-            extensions |= {"rovi.flow": DaphneFlow(protocol.transport), "websocket.http.response": {}}
+            extensions |= {"rovi.flow": DaphneFlow(protocol), "websocket.http.response": {}}
             send = _with_http_answers(protocol, send)
-        elif isinstance(transport := getattr(getattr(send, "__self__", None), "transport", None), asyncio.Transport):
-            extensions["rovi.flow"] = UvicornFlow(transport)
+        elif isinstance(getattr(protocol := getattr(send, "__self__", None), "conn", None), ServerProtocol):
+            extensions["rovi.flow"] = UvicornFlow(protocol)
         await _or_refuse_for_now(self.application, {**scope, "extensions": extensions}, receive, send)
 
 

@@ -15,6 +15,11 @@ def hello(position: int, last_test_time: float | None) -> bytes:
     return packed
 
 
+def acknowledgement(position: int) -> bytes:
+    """One that tells of no refusal."""
+    return _packed(position, [])
+
+
 def acknowledgements(position: int, handled: int, rejections: list[Rejection]) -> Iterator[bytes]:
     """`{"ack": n}` for `handled` records after `position`; in several messages where very many were refused.
 

@@ -51,6 +51,9 @@ class Stream:
     is_orphan: bool = False
     is_ending: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    # Tells the news without waiting, and returns whether it could; where it cannot, who waits for `news` will.
+    tell: Callable[[], bool] | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def is_settled(self) -> bool:
         """Whether all it sent is committed or refused."""
@@ -74,12 +77,19 @@ class Stream:
         """No more frames will come; what is answered when all are settled is the last answer."""
         self.is_ending = True
         self.changed.set()
+        self.news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         # Several may wait on one event, because each looks at its own condition before it clears and waits.
         while not condition():
             self.changed.clear()
             await self.changed.wait()
+
+    async def until_news(self) -> None:
+        """Until something is to be told that `tell` could not, or nothing more ever will be."""
+        while not self.has_news() and not self.is_over():
+            self.news.clear()
+            await self.news.wait()
 
     def note(self, item: Item, battery_id: int | None, position: int, last_test_time: float | None) -> None:
         """Takes in what became of an item."""
@@ -93,6 +103,8 @@ class Stream:
         if self.wants_answers:
             self.rejections += item.submission.rejections
         self.changed.set()
+        if self.tell is None or not self.tell():
+            self.news.set()
 
 
 class Buffer:

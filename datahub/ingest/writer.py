@@ -21,14 +21,15 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
+TOLD_A_TURN = 200  # sockets, before the event loop does something else
 SECONDS_TO_FINISH = 30.0  # at the end of the process
 
 
 class Writer:
     """Takes what lies in `buffer`, commits it, tells the sockets. Nothing is told before its commit.
 
-    A lone frame is committed at once. While one commit runs the next group gathers by itself, so a group is as large as
-    the load asks for. There is no pause to gather more: clients that wait for an answer would wait for the pause too.
+    A lone sender's frame is committed at once. While one commit runs the next group gathers by itself, so a group is as
+    large as the load asks for; where many batteries send, a commit waits a little for those that have not sent yet.
     """
 
     def __init__(self, buffer: Buffer, most_rows: int) -> None:
@@ -87,10 +88,12 @@ class Writer:
 
     # --- the event loop --------------------------------------------------------------------------------------------
     def _tell(self, items: list[Item], committed: dict[str, Committed]) -> None:
-        for item in items:
+        for item in items[:TOLD_A_TURN]:
             self.buffer.release(item.weight)
             result = committed[item.stream.battery_name]
             item.stream.note(item, result.battery_id, result.position, result.last_test_time)
+        if len(items) > TOLD_A_TURN:  # others have their turn between
+            items[0].stream.loop.call_soon(self._tell, items[TOLD_A_TURN:], committed)
 
 
 def _commit_patiently(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committed]:
