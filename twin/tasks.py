@@ -14,7 +14,7 @@ def load(report: Report, estimator_id: int) -> dict[str, Any]:
     from twin.models import Estimator  # noqa: PLC0415
 
     report.progress(0.0, "Running the script in the sandbox.")
-    estimator = load_estimator(Estimator.objects.select_related("battery").get(pk=estimator_id))
+    estimator = load_estimator(Estimator.objects.select_related("battery").get(pk=estimator_id), report.wait)
     return {"estimator": str(estimator), "entry": estimator.entry}
 
 
@@ -25,7 +25,7 @@ def restart(report: Report, estimator_id: int) -> dict[str, Any]:
 
     report.progress(0.0, "Running the script in the sandbox.")
     found = Estimator.objects.select_related("battery", "progress").get(pk=estimator_id)
-    return {"estimator": str(restart_estimator(found))}
+    return {"estimator": str(restart_estimator(found, report.wait))}
 
 
 @duty("versions of estimators")

@@ -14,8 +14,9 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from datahub.ingest.buffer import Buffer, Item
 from datahub.ingest.commit import Committed, commit_group
-from datahub.ingest.isolation import commit_singly, passes_by_itself
+from datahub.ingest.isolation import commit_singly
 from datahub.ingest.sieve import Submission
+from jobs.passing import passes_by_itself
 
 logger = logging.getLogger(__name__)
 

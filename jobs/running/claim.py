@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from jobs.models import Job, State, Worker
+from jobs.running.under_way import jobs_under_way
 
 
 def claim_next_job(worker: Worker) -> Job | None:
@@ -33,7 +34,8 @@ def claim(job_id: int, worker: Worker) -> Job | None:
 
 def renew_leases(worker: Worker) -> None:
     Worker.objects.filter(pk=worker.pk).update(heartbeat=timezone.now())
-    Job.objects.filter(worker=worker, state=State.RUNNING).update(lease_until=_lease_end())
+    mine = Job.objects.filter(pk__in=jobs_under_way(), worker=worker, state=State.RUNNING)
+    mine.update(lease_until=_lease_end())
 
 
 def take_back_lost_jobs() -> int:

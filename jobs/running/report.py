@@ -10,6 +10,7 @@ from jobs.errors import JobCancelled, LeaseLost
 from jobs.models import Job, JobLine, State
 
 WRITE_EVERY_SECONDS = 0.5
+WAIT_SECONDS = 2.0
 
 
 class Report:
@@ -27,6 +28,12 @@ class Report:
         self._last_write = now
         self._write(progress=min(max(fraction, 0.0), 1.0), message=message[:500])
         self.stop_if_cancelled()
+
+    def wait(self, why: str) -> None:
+        """For what cannot be had just now, such as room on the disk; raises JobCancelled or LeaseLost."""
+        self._write(message=why[:500])
+        self.stop_if_cancelled()
+        time.sleep(WAIT_SECONDS)
 
     def log(self, line: str) -> None:
         JobLine.objects.create(job=self.job, text=line)

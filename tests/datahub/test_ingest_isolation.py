@@ -8,9 +8,10 @@ from django.db import DataError, InternalError, OperationalError, ProgrammingErr
 from datahub.ingest import writer
 from datahub.ingest.commit import commit_group
 from datahub.ingest.frames import Columns
-from datahub.ingest.isolation import commit_singly, passes_by_itself
+from datahub.ingest.isolation import commit_singly
 from datahub.ingest.sieve import Submission
 from datahub.queries import battery_named, records
+from jobs.passing import passes_by_itself
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 

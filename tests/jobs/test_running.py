@@ -1,8 +1,10 @@
 """A job runs once, tells how it goes, and ends in words."""
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from access.errors import Refused
@@ -12,6 +14,7 @@ from jobs.models import Job, State, Worker
 from jobs.running.claim import claim, claim_next_job, renew_leases, take_back_lost_jobs
 from jobs.running.report import Report
 from jobs.running.run import run_job
+from jobs.running.under_way import under_way
 
 pytestmark = pytest.mark.django_db
 
@@ -129,8 +132,66 @@ def test_a_heartbeat_keeps_the_lease(kind, worker):
     queue.enqueue("test")
     claim_next_job(worker)
     Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    renew_leases(worker)
+    with under_way(Job.objects.get().pk):
+        renew_leases(worker)
     assert take_back_lost_jobs() == 0
+
+
+def test_a_job_that_a_living_worker_no_longer_runs_is_taken_back(kind, worker):
+    """Its end could not be written when it came, as on a full disk."""
+    kind(lambda report: None)
+    queue.enqueue("test", max_tries=2)
+    claim_next_job(worker)
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    renew_leases(worker)
+    assert take_back_lost_jobs() == 1
+
+
+def failing_at_first(error):
+    """A job's function that meets `error` once."""
+    tries = []
+
+    def function(report):
+        tries.append(report)
+        if len(tries) == 1:
+            raise error
+        return {"tries": len(tries)}
+
+    return function
+
+
+def locked():
+    error = OperationalError("database is locked")
+    error.__cause__ = sqlite3.OperationalError("database is locked")
+    error.__cause__.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
+def refused_for_now():
+    error = Refused("The database is busy.")
+    error.__cause__ = locked()
+    return error
+
+
+@pytest.mark.parametrize("error", [locked(), refused_for_now()])
+def test_a_job_that_found_the_database_locked_is_begun_again_while_it_has_tries(kind, worker, error):
+    kind(failing_at_first(error))
+    queue.enqueue("test", max_tries=2)
+    assert run_queued(worker).state == State.QUEUED
+    job = run_queued(worker)
+    assert (job.state, job.tries, job.result) == (State.DONE, 2, {"tries": 2})
+
+
+def test_at_its_last_try_it_fails(kind, worker):
+    kind(failing_at_first(locked()))
+    queue.enqueue("test")
+    assert run_queued(worker).error == "OperationalError: database is locked"
+
+
+def test_a_statement_that_the_database_does_not_understand_is_not_tried_again(kind, worker):
+    kind(failing_at_first(ProgrammingError("no such table")))
+    queue.enqueue("test", max_tries=2)
+    assert run_queued(worker).state == State.FAILED
 
 
 def test_progress_and_log_are_seen_while_it_runs(kind, worker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,19 +26,22 @@ from twin.models import Estimator, EstimatorProgress, Recomputation
 from twin.states import Stored, has_enough_data
 from twin.versions import arrive, lock_versions
 
+Wait = Callable[[str], None]
+
 OBJECT = "estimator"  # the entry of a script that defines an object; it needs no data to be made
 ROWS_AT_ONCE = 20_000
 MOST_DATASET_ROWS = 2_000_000
 ZYGOTES_TRIED = 3
 
 
-def load_estimator(estimator: Estimator) -> Estimator:
+def load_estimator(estimator: Estimator, wait: Wait | None = None) -> Estimator:
     """Loads the script, after which the version can arrive; or keeps it as failed, and changes no other.
 
+    `wait` is called with a sentence while what it needs cannot be had, as on a full disk, and then it is tried again.
     Raises what it recorded: EstimatorFailed, SandboxUnavailable. Done twice it does no harm.
     """
     try:
-        found, begun, output = _loaded(estimator)
+        found, begun, output = _loaded(estimator, wait)
     except EstimatorFailed as failure:
         record_failure(estimator, failure)
         raise
@@ -58,7 +62,7 @@ def load_estimator(estimator: Estimator) -> Estimator:
     return estimator
 
 
-def restart_estimator(estimator: Estimator) -> Estimator:
+def restart_estimator(estimator: Estimator, wait: Wait | None = None) -> Estimator:
     """Makes the stand before the first row anew, now that rows have come late, for the recomputation that waits for it.
 
     Raises what it recorded, as above. Done twice it does no harm.
@@ -67,7 +71,7 @@ def restart_estimator(estimator: Estimator) -> Estimator:
     if not waiting.exists():
         return estimator
     try:
-        _, begun, _ = _loaded(estimator)
+        _, begun, _ = _loaded(estimator, wait)
         if begun is None or begun.state_names != estimator.progress.state_names:
             raise EstimatorFailed("Loaded once more the script begins with other states than before.")
     except (EstimatorFailed, SandboxUnavailable) as wrong:
@@ -91,19 +95,22 @@ class Begun:
     data_until: float | None  # newest test_time, s, of the rows that it was given; None: of none
 
 
-def _loaded(estimator: Estimator) -> tuple[dict[str, Any], Begun | None, str]:
+def _loaded(estimator: Estimator, wait: Wait | None) -> tuple[dict[str, Any], Begun | None, str]:
     """What the script is, where it begins, and what it printed. A zygote that dies meanwhile is no fault of its own."""
-    for tried in range(1, ZYGOTES_TRIED + 1):
+    zygotes_lost = 0
+    while True:
         try:
             guest, found = loaded_guest(estimator)
             with guest:
                 return found, _begun(guest, estimator, str(found.get("entry"))), storable(guest.log)
         except NotNow as wrong:
-            raise SandboxUnavailable(str(wrong)) from wrong
+            if wait is None:
+                raise SandboxUnavailable(str(wrong)) from wrong
+            wait(str(wrong))
         except ZygoteLost as lost:
-            if tried == ZYGOTES_TRIED:
+            zygotes_lost += 1
+            if zygotes_lost == ZYGOTES_TRIED:
                 raise SandboxUnavailable(str(lost)) from lost
-    raise AssertionError("the last try returns or raises")
 
 
 def _begun(guest: Guest, estimator: Estimator, entry: str) -> Begun | None:
