@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from datahub.errors import BodyTooLarge, BodyUnreadable
-from datahub.ingest.frames import Columns, Frame, decode, shaped
+from datahub.ingest.frames import Columns, Frame, decode, most_containers, shaped
 from datahub.ingest.protocol import CLOSE_TOO_LARGE, FrameRefused, Limits
+from datahub.readers import BYTES_A_VALUE, FileOfRows
 
 
 def body_of(request: HttpRequest) -> bytes:
@@ -33,8 +34,11 @@ def body_of(request: HttpRequest) -> bytes:
 
 def json_of(request: HttpRequest) -> Any:
     """The body as JSON; raises BodyUnreadable with the place where it stops being that."""
+    body = body_of(request)
+    if body.count(b"{") + body.count(b"[") > most_containers(len(body)):
+        raise BodyUnreadable("The body holds more lists and maps than values.", hint="Send a list of flat records.")
     try:
-        return json.loads(body_of(request))
+        return json.loads(body)
     except UnicodeDecodeError:
         raise BodyUnreadable("The body is not UTF-8 text.", hint="Send JSON.") from None
     except RecursionError:
@@ -75,16 +79,19 @@ def _of_msgpack(body: bytes, kinds: Mapping[str, str]) -> Frame:
 def _of_csv(body: bytes, kinds: Mapping[str, str]) -> Frame:
     from datahub.readers.csv import CsvRows  # noqa: PLC0415  (as Parquet's)
 
-    return _joined(CsvRows(BytesIO(body), kinds))
+    return _joined(CsvRows(BytesIO(body), kinds, settings.UPLOAD_MAX_BODY_BYTES))
 
 
 def _of_parquet(body: bytes, kinds: Mapping[str, str]) -> Frame:
     from datahub.readers.parquet import ParquetRows  # noqa: PLC0415  (pyarrow; a web process boots without it)
 
-    return _joined(ParquetRows(BytesIO(body)))
+    return _joined(ParquetRows(BytesIO(body), settings.UPLOAD_MAX_BODY_BYTES))
 
 
-def _joined(rows: Any) -> Frame:
+def _joined(rows: FileOfRows) -> Frame:
+    """Raises BodyTooLarge where few bytes would become many values."""
+    if rows.rows * len(rows.names) * BYTES_A_VALUE > settings.UPLOAD_MAX_BODY_BYTES:
+        raise BodyTooLarge(settings.UPLOAD_MAX_BODY_BYTES)
     columns: dict[str, list[Any]] = {name: [] for name in rows.names.values()}
     for chunk in rows.chunks():
         for name, values in chunk.items():

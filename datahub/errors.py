@@ -120,7 +120,8 @@ class BodyTooLarge(Refused):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"The body is larger than {most} bytes.", hint="Send it in parts, or import it as a file in the admin."
+            f"The body is larger than {most} bytes, as sent or unpacked.",
+            hint="Send it in parts, or import it as a file in the admin.",
         )
 
 
@@ -132,3 +133,12 @@ class BodyUnreadable(Refused):
 class FileUnreadable(Refused):
     code = "file_unreadable"
     status = 422
+
+
+class FileTooLarge(Refused):
+    code = "file_too_large"
+    status = 413
+
+    def __init__(self, size: int, most: int) -> None:
+        why = f"The file has {size:,} bytes; {most:,} are the most."
+        super().__init__(why, hint="Import it in parts, or raise ROVI_MAX_IMPORT_BYTES.", fields={"file": [why]})

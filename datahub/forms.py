@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from access.errors import Refused
+from datahub.imports.requesting import check_size
 from datahub.metadata import checked_metadata, metadata_schema
 from datahub.metadata_fields import JsonField, MetadataField, fields_of, value_at, with_value
 from datahub.models import Battery, DataImport
@@ -86,3 +87,11 @@ class DataImportForm(forms.ModelForm):
     class Meta:
         model = DataImport
         fields = ("battery", "file")
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        try:
+            check_size(file)
+        except Refused as refused:
+            raise forms.ValidationError(refused.message) from None
+        return file

@@ -81,7 +81,8 @@ class ForecasterAdmin(admin.ModelAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         number = request.GET.get("from", "")
-        before = Forecaster.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        is_id = number.isdecimal() and len(number) < 18
+        before = Forecaster.objects.filter(pk=int(number)).first() if is_id else None
         if before is None:
             given = super().get_changeform_initial_data(request)
             return {"name": given.get("batteries", ""), "sql_query": QUERY, "definition": SCRIPT, **given}

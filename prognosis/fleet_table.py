@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
+from datahub.exports.csv import harmless
 from prognosis.models import FleetForecast, ForecastRun
 from prognosis.queries import date_of, fleet_rows, newest_soh
 from prognosis.states import RunState
@@ -61,6 +62,6 @@ def _row(run: ForecastRun, soh: float | None) -> FleetRow:
 def _cell(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
-        return f"'{value}"  # a spreadsheet would take it for a formula
+    if isinstance(value, str):
+        return harmless(value)
     return "" if value is None else value

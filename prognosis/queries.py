@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, Count, F, IntegerField, QuerySet, When
 from django.db.models.fields.files import FieldFile
 
+from datahub.exports.csv import harmless
 from datahub.models import Battery
 from prognosis.errors import ForecasterFailed, NoForecaster, ResultMissing
 from prognosis.models import Comparison, FleetForecast, Forecaster, ForecasterState, ForecastRun, ServedBattery
@@ -195,7 +196,7 @@ def as_csv(columns: Mapping[str, np.ndarray]) -> str:
     """A header and a line a row; NaN and infinities are left empty."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(columns)
+    writer.writerow([harmless(name) for name in columns])
     writer.writerows(zip(*as_lists(columns).values(), strict=True))
     return out.getvalue()
 

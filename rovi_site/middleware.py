@@ -1,11 +1,14 @@
-"""What every answer carries: the content security policy."""
+"""What every answer carries, the content security policy; and what no address may hold."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 # Nothing inline, nothing from another host: a battery's name that holds a script tag is text and stays text.
 POLICY = (
@@ -34,3 +37,11 @@ class ContentSecurityPolicy:
         response = await self.get_response(request)  # type: ignore[misc]
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class NoNul(MiddlewareMixin):
+    """Refuses addresses with a NUL in them: nothing here is named so, and PostgreSQL fails on it in any query."""
+
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("An address holds no NUL character.")

@@ -62,7 +62,12 @@ UPLOAD_MAX_FRAME_BYTES = env.integer("ROVI_MAX_FRAME_BYTES", 8 * 2**20, "Largest
 UPLOAD_MAX_COLUMNS = env.integer("ROVI_MAX_COLUMNS", 1000, "Most columns a battery's table may have.", at_least=1)
 UPLOAD_MAX_TEXT_BYTES = env.integer("ROVI_MAX_TEXT_BYTES", 4096, "Longest text value of a row.", at_least=1)
 UPLOAD_MAX_ROWS_A_FRAME = env.integer("ROVI_MAX_ROWS_A_FRAME", 100_000, "Most rows in one frame.", at_least=1)
-UPLOAD_MAX_BODY_BYTES = env.integer("ROVI_MAX_BODY_BYTES", 256 * 2**20, "Largest body of a bulk upload.", at_least=1024)
+UPLOAD_MAX_BODY_BYTES = env.integer(
+    "ROVI_MAX_BODY_BYTES", 256 * 2**20, "Largest body of a bulk upload, as sent and unpacked.", at_least=1024
+)
+IMPORT_MAX_BYTES = env.integer(
+    "ROVI_MAX_IMPORT_BYTES", 16 * 2**30, "Largest imported file, as sent and unpacked.", at_least=1024
+)
 UPLOAD_BUFFER_ROWS = env.integer(
     "ROVI_BUFFER_ROWS",
     200_000,
@@ -157,6 +162,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "rovi_site.middleware.NoNul",
 ]
 
 ROOT_URLCONF = "rovi_site.urls"

@@ -91,6 +91,15 @@ def browser_path():
     return path
 
 
+def pytest_collection_modifyitems(config, items):
+    """Long versions run where `-m` names them."""
+    if "long" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """In CI a browser test that was skipped is a failure: pages nobody looked at are not tested pages."""

@@ -111,7 +111,7 @@ class EstimatorAdmin(admin.ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         number = request.GET.get("from", "")
         known = Estimator.objects.select_related("battery")
-        before = known.filter(pk=int(number)).first() if number.isdigit() else None
+        before = known.filter(pk=int(number)).first() if number.isdecimal() and len(number) < 18 else None
         if before is not None:
             return beginning_from(before)
         given = super().get_changeform_initial_data(request)  # `parameter_set` of an address among them

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.files.base import File
 from django.db import transaction
 from django.db.models.signals import post_delete
 
+from datahub.errors import FileTooLarge
 from datahub.models import Battery, DataImport
 from jobs.queue import enqueue
 
@@ -17,7 +19,11 @@ TRIES = 3  # rows are stored once however often they come, so a job that lost it
 
 
 def request_import(file: File, *, battery: Battery | None = None, requested_by: Any = None) -> DataImport:
-    """Stores the file and queues the job that reads it. Without a battery, the file says whose rows it holds."""
+    """Stores the file and queues the job that reads it. Without a battery, the file says whose rows it holds.
+
+    Raises FileTooLarge.
+    """
+    check_size(file)
     name = Path(str(file.name)).name[:255] or "file"
     with transaction.atomic():
         data_import = DataImport(battery=battery, file_name=name, requested_by=requested_by)
@@ -33,6 +39,12 @@ def request_import(file: File, *, battery: Battery | None = None, requested_by: 
         )
         data_import.save(update_fields=["job"])
     return data_import
+
+
+def check_size(file: File) -> None:
+    """Raises FileTooLarge."""
+    if file.size > settings.IMPORT_MAX_BYTES:
+        raise FileTooLarge(file.size, settings.IMPORT_MAX_BYTES)
 
 
 def remove_files_with_their_records() -> None:

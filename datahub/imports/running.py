@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from datahub.errors import BatteryDeleted, MetadataRefused
 from datahub.ingest.storing import StoreResult, store_columns
 from datahub.models import Battery, DataImport
-from datahub.readers import FileOfRows, open_rows
+from datahub.readers import FileOfRows
+from datahub.readers.apart import open_rows_apart
 from datahub.registration import battery_for_upload, finish, update_metadata
 
 SHOWN_REJECTIONS = 100
@@ -49,7 +50,7 @@ def run_import(data_import: DataImport, report: Progress) -> Counts:
     Rows stored before a failure or a cancellation stay; running it again stores the others.
     """
     kinds = data_import.battery.columns if data_import.battery else {}
-    rows = open_rows(Path(data_import.file.path), kinds)
+    rows = open_rows_apart(Path(data_import.file.path), kinds)
     stored_before = data_import.rows_stored  # by a run of this import that was taken over or cancelled
     try:
         battery = data_import.battery or _battery_of(rows, data_import.file_name)

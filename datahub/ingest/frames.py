@@ -11,6 +11,7 @@ import msgpack
 from datahub.ingest.protocol import CLOSE_NOT_MSGPACK, CLOSE_TOO_LARGE, UNEQUAL_COLUMNS, FrameRefused, Limits
 
 DOUBLE_BYTES = 8
+COUNTED_FROM_BYTES = 1 << 16  # a smaller payload cannot become much memory
 
 
 @dataclass(slots=True)
@@ -54,15 +55,51 @@ def decode(payload: bytes, limits: Limits) -> Frame:
     return shaped(_unpacked(payload), limits)
 
 
+def most_containers(payload_bytes: int) -> int:
+    """How many lists and maps so many bytes may hold. An empty one takes a byte, and 64 of memory."""
+    return 1000 + payload_bytes // 8
+
+
+class _TooManyContainers(Exception):
+    """Raised while a payload is read, before it has become much memory."""
+
+
+class _Counting:
+    """Hooks that count the lists and maps of one payload."""
+
+    def __init__(self, payload_bytes: int) -> None:
+        self.left = most_containers(payload_bytes)
+
+    def __call__(self, container: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooManyContainers
+        return container
+
+
 def _unpacked(payload: bytes) -> Any:
+    hooks: dict[str, Any] = {}
+    if len(payload) >= COUNTED_FROM_BYTES:
+        count = _Counting(len(payload))
+        hooks = {"list_hook": count, "object_hook": count}
+    try:
+        return _read(payload, hooks)
+    except _TooManyContainers:
+        raise FrameRefused(CLOSE_TOO_LARGE, "A frame holds more lists and maps than values.") from None
+
+
+def _read(payload: bytes, hooks: dict[str, Any]) -> Any:
     # Broken UTF-8 becomes lone surrogates, so that it costs the record that holds it and not the frame.
     try:
-        return msgpack.unpackb(payload, strict_map_key=False, unicode_errors="surrogateescape")
+        return msgpack.unpackb(payload, strict_map_key=False, unicode_errors="surrogateescape", **hooks)
     except TypeError:  # a key that cannot be hashed: read again, pair by pair
+        if hooks:
+            count = hooks["list_hook"]
+            hooks = {"list_hook": count, "object_pairs_hook": lambda pairs: count(_map_of_pairs(pairs))}
+        else:
+            hooks = {"object_pairs_hook": _map_of_pairs}
         try:
-            return msgpack.unpackb(
-                payload, strict_map_key=False, unicode_errors="surrogateescape", object_pairs_hook=_map_of_pairs
-            )
+            return msgpack.unpackb(payload, strict_map_key=False, unicode_errors="surrogateescape", **hooks)
         except (ValueError, TypeError, msgpack.UnpackException):
             pass
     except (ValueError, OverflowError, msgpack.UnpackException):

@@ -1,6 +1,8 @@
 """Data files, read chunk by chunk: HDF5 and Parquet of battery-data-toolkit, CSV, and the Battery Data Format (BDF).
 
-All readers have the same surface, `FileOfRows`. Used by imports, by bulk uploads and by `manage.py stream_hdf5`.
+All readers have the same surface, `FileOfRows`. Used by imports (`datahub.readers.apart`), by bulk uploads and by
+`manage.py stream_hdf5`. A file comes from a stranger: what it would unpack into is bounded before it is unpacked, no
+link in it is followed and no object in it is unpickled.
 """
 
 from __future__ import annotations
@@ -13,10 +15,15 @@ from typing import Any, BinaryIO, Protocol, cast
 from datahub.errors import FileUnreadable
 
 CHUNK_ROWS = 10_000
+CHUNK_BYTES = 32 * 2**20  # a chunk has fewer rows where rows are wide
+MOST_COLUMNS = 10_000  # of a file; a battery's table has fewer (ROVI_MAX_COLUMNS)
+UNPACKED_BYTES = 16 * 2**30  # unless the caller knows better
+BYTES_A_VALUE = 8
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PARQUET_SIGNATURE = b"PAR1"
 GZIP_SIGNATURE = b"\x1f\x8b"
+ZIP_SIGNATURE = b"PK\x03\x04"
 
 
 class FileOfRows(Protocol):
@@ -35,7 +42,7 @@ class FileOfRows(Protocol):
     def close(self) -> None: ...
 
 
-def open_rows(path: Path, kinds: Mapping[str, str] | None = None) -> FileOfRows:
+def open_rows(path: Path, kinds: Mapping[str, str] | None = None, unpacked_bytes: int = UNPACKED_BYTES) -> FileOfRows:
     """The reader for a file, told by its content and not its name. Raises FileUnreadable.
 
     `kinds` are columns that the battery has already: digits in CSV are text where the column is one of text.
@@ -48,13 +55,24 @@ def open_rows(path: Path, kinds: Mapping[str, str] | None = None) -> FileOfRows:
     if start == HDF5_SIGNATURE:
         from datahub.readers.hdf5 import Hdf5Rows  # noqa: PLC0415  (PyTables; a web process boots without it)
 
-        return Hdf5Rows(path)
+        return Hdf5Rows(path, unpacked_bytes)
     if start[:4] == PARQUET_SIGNATURE:
         from datahub.readers.parquet import ParquetRows  # noqa: PLC0415  (pyarrow, as above)
 
-        return ParquetRows(path.open("rb"))
+        return ParquetRows(path.open("rb"), unpacked_bytes)
+    if start[:4] == ZIP_SIGNATURE:
+        raise FileUnreadable(f"{path.name} is a ZIP archive; it is not unpacked here.", hint="Import the files in it.")
     from datahub.readers.csv import CsvRows  # noqa: PLC0415  (beside its siblings)
 
     is_packed = start[:2] == GZIP_SIGNATURE
     opened = gzip.open(path, "rb") if is_packed else path.open("rb")  # noqa: SIM115  (the reader closes it)
-    return CsvRows(cast(BinaryIO, opened), kinds or {})
+    return CsvRows(cast(BinaryIO, opened), kinds or {}, unpacked_bytes)
+
+
+def check_size(rows: int, row_bytes: int, most: int) -> None:
+    """Raises FileUnreadable for a file that announces more than it may unpack into."""
+    if rows * row_bytes > most:
+        raise FileUnreadable(
+            f"The file announces {rows:,} rows of {row_bytes:,} bytes; {most:,} bytes are the most once unpacked.",
+            hint="Import it in parts.",
+        )

@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from datahub.errors import FileUnreadable
-from datahub.readers import CHUNK_ROWS
+from datahub.readers import CHUNK_BYTES, CHUNK_ROWS, MOST_COLUMNS, UNPACKED_BYTES
 from datahub.readers.names import columns_of
 
 DELIMITERS = ",;\t|"
 INTEGER, FLOAT, BOOLEAN, TEXT, EMPTY = "integer", "float", "boolean", "text", "empty"
 BOOLEANS = {"true": True, "false": False}
 LONGEST_FIELD = 1 << 20
+LONGEST_RECORD = 1 << 22  # characters of a row, all its lines together
 
 
 class CsvRows:
@@ -24,8 +25,10 @@ class CsvRows:
     format = "csv"
     metadata: dict[str, Any] | None = None  # there is no place for it in CSV
 
-    def __init__(self, file: BinaryIO, kinds: Mapping[str, str]) -> None:
+    def __init__(self, file: BinaryIO, kinds: Mapping[str, str], unpacked_bytes: int = UNPACKED_BYTES) -> None:
         csv.field_size_limit(LONGEST_FIELD)
+        self._most = unpacked_bytes
+        self._taken = 0  # characters read since the beginning
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         try:
             self._delimiter = self._find_delimiter()
@@ -64,18 +67,35 @@ class CsvRows:
 
     def _lines(self) -> Iterator[list[str]]:
         self._text.seek(0)
-        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
+        self._taken = self._begun = 0
+        reader = csv.reader(self._pieces(), delimiter=self._delimiter, strict=True)
         try:
             for cells in reader:
+                self._begun = self._taken
                 if cells:
                     yield cells
         except (csv.Error, UnicodeDecodeError, OSError, EOFError) as error:
             raise FileUnreadable(f"Line {reader.line_num + 1} of the CSV cannot be read: {error}.") from None
 
+    def _pieces(self) -> Iterator[str]:
+        """The text line by line: a line without end, a quote never closed, or a packed file of zeros stays bounded."""
+        readline, longest = self._text.readline, LONGEST_RECORD + 1
+        while line := readline(longest):
+            self._taken += len(line)
+            if self._taken - self._begun > LONGEST_RECORD:
+                raise FileUnreadable(f"A row of the CSV has more than {LONGEST_RECORD:,} characters.")
+            if self._taken > self._most:
+                raise FileUnreadable(
+                    f"The file has more than {self._most:,} characters once unpacked.", hint="Import it in parts."
+                )
+            yield line
+
     def _read_header(self) -> list[str]:
         header = [label.strip() for label in next(self._lines(), [])]
         if not any(header):
             raise FileUnreadable("The CSV is empty.", hint="Its first line names the columns.")
+        if len(header) > MOST_COLUMNS:
+            raise FileUnreadable(f"The CSV names {len(header):,} columns; {MOST_COLUMNS:,} are the most.")
         named = [label for label in header if label]
         twice = sorted({label for label in named if named.count(label) > 1})
         if twice:
@@ -85,14 +105,17 @@ class CsvRows:
         return header
 
     def _blocks(self, rows: int) -> Iterator[list[list[str]]]:
-        lines = islice(self._lines(), 1, None)
         width = len(self._header)
-        count = 0
-        while block := list(islice(lines, rows)):
-            for number, cells in enumerate(block, start=count + 1):
-                if len(cells) != width:
-                    raise FileUnreadable(f"Row {number} of the CSV has {len(cells)} cells, its header {width}.")
-            count += len(block)
+        block: list[list[str]] = []
+        begun = 0
+        for number, cells in enumerate(islice(self._lines(), 1, None), start=1):
+            if len(cells) != width:
+                raise FileUnreadable(f"Row {number} of the CSV has {len(cells)} cells, its header {width}.")
+            block.append(cells)
+            if len(block) >= rows or self._taken - begun > CHUNK_BYTES:
+                yield block
+                block, begun = [], self._taken
+        if block:
             yield block
 
     # --- kinds -----------------------------------------------------------------------------------------------------

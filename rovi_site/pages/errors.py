@@ -56,6 +56,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
             {"error": {"code": "server_error", "message": "The server failed.", "hint": "See the server's log."}},
             status=500,
         )
+    if _wants_detail(request):
+        return JsonResponse({"detail": "The server failed; see its log."}, status=500)
     return HttpResponse(render_to_string("500.html"), status=500)
 
 
@@ -73,6 +75,8 @@ def _answer(
     if _wants_json(request):
         error = {"code": CODES.get(status, "refused"), "message": sentence, "hint": HINTS.get(status, "")}
         return JsonResponse({"error": error}, status=status)
+    if _wants_detail(request):
+        return JsonResponse({"detail": sentence}, status=status)
     context: dict[str, Any] = {
         "status": status, "title": title, "sentence": sentence, "near": near, "steps": steps or [FLEET, STATUS],
     }  # fmt: skip
@@ -81,6 +85,11 @@ def _answer(
 
 def _wants_json(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
+
+
+def _wants_detail(request: HttpRequest) -> bool:
+    """Clients of the seed paths know this one shape."""
+    return request.path.startswith(("/db/", "/online/", "/prognosis/"))
 
 
 def _sentence(exception: Exception, otherwise: str) -> str:

@@ -137,7 +137,7 @@ def _filtered(jobs: QuerySet[Job], request: HttpRequest) -> QuerySet[Job]:
     if text:
         number = text.lstrip("#")
         matches = Q(title__icontains=text) | Q(subject__icontains=text) | Q(error__icontains=text)
-        jobs = jobs.filter(matches | Q(pk=int(number)) if number.isdigit() else matches)
+        jobs = jobs.filter(matches | Q(pk=int(number)) if number.isdecimal() and len(number) < 18 else matches)
     return jobs
 
 

@@ -62,14 +62,12 @@ def _moment(text: str, last: float) -> float:
     (78400.0, 3600.0)
     """
     from_end = FROM_END.match(text)
-    if from_end:
-        return last - float(from_end[1]) * UNITS[from_end[2]]
     try:
-        moment = float(text)
+        moment = last - float(from_end[1]) * UNITS[from_end[2]] if from_end else float(text)
     except ValueError:
         moment = math.nan
     if not math.isfinite(moment):
         raise ValueError(
-            f"{text!r} is no time: write seconds of test time, or end-6h, end-30min, end-7d. All is shown."
+            f"{text[:50]!r} is no time: write seconds of test time, or end-6h, end-30min, end-7d. All is shown."
         )
     return moment

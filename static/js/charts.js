@@ -10,6 +10,9 @@ const roviCharts = (() => {
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const drawn = new Map();
 
+  // Plotly reads tags, entities and %{…} in texts; names of columns and loads are people's and stay what they are.
+  const plain = (words) => String(words ?? '').replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/%{/g, '%\u200b{');
+
   /* --- traces ----------------------------------------------------------------------------------------------------- */
   // One closed polygon a stretch: filling to the next line instead twists where both have nulls.
   const bandOf = (t, lower, upper) => {
@@ -56,30 +59,30 @@ const roviCharts = (() => {
     if (line.lower) {
       traces.push({
         ...bandOf(line.t, line.lower, line.upper), yaxis, visible, type: 'scatter', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
-        fillcolor: faded(colour, Number(token('--band')) * (line.band_share || 1)), line: { width: 1, color: faded(colour, 0.45) }, name: `${line.name} band`,
+        fillcolor: faded(colour, Number(token('--band')) * (line.band_share || 1)), line: { width: 1, color: faded(colour, 0.45) }, name: `${plain(line.name)} band`,
       });
     }
     if (line.inner_lower) {
       traces.push({
         ...bandOf(line.t, line.inner_lower, line.inner_upper), yaxis, visible, type: 'scatter', mode: 'lines', fill: 'toself', hoverinfo: 'skip',
-        fillcolor: faded(colour, Number(token('--band'))), line: { width: 0 }, name: `${line.name} inner band`,
+        fillcolor: faded(colour, Number(token('--band'))), line: { width: 0 }, name: `${plain(line.name)} inner band`,
       });
     }
     if (line.points) {
       traces.push({
-        x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'markers', name: line.name, marker: { size: 5, color: colour },
+        x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'markers', name: plain(line.name), marker: { size: 5, color: colour },
         ...(line.sd ? { error_y: { type: 'data', array: line.sd.map((value) => value || 0), thickness: 1, width: 0, color: faded(colour, 0.45) } } : {}),
-        hovertemplate: `${line.name} %{y:${line.format || '.4~g'}} ${line.unit || ''}<extra></extra>`,
+        hovertemplate: `${plain(line.name)} %{y:${line.format || '.4~g'}} ${plain(line.unit)}<extra></extra>`,
       });
       return traces;
     }
     traces.push({
-      x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'lines', connectgaps: false, name: line.name,
+      x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'lines', connectgaps: false, name: plain(line.name),
       line: { width: 2, color: colour, dash: line.dashed ? 'dash' : 'solid' },
-      hovertemplate: `${line.name} %{y:${line.format || '.4~g'}} ${line.unit || ''}<extra></extra>`,
+      hovertemplate: `${plain(line.name)} %{y:${line.format || '.4~g'}} ${plain(line.unit)}<extra></extra>`,
     });
     const lone = lonePoints(line.t, line.y);
-    if (lone.x.length) traces.push({ ...lone, yaxis, visible, type: 'scatter', mode: 'markers', hoverinfo: 'skip', name: line.name, marker: { size: 5, color: colour } });
+    if (lone.x.length) traces.push({ ...lone, yaxis, visible, type: 'scatter', mode: 'markers', hoverinfo: 'skip', name: plain(line.name), marker: { size: 5, color: colour } });
     return traces;
   });
 
@@ -132,7 +135,7 @@ const roviCharts = (() => {
       hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
       uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],
       modebar: { bgcolor: 'rgba(0,0,0,0)', color: token('--muted'), activecolor: token('--text') },
-      xaxis: { ...axis, title: { text: spec.x.title, font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, hoverformat: '.4~f' },
+      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, hoverformat: '.4~f' },
     };
     spec.panels.forEach((panel, i) => {
       const top = 1 - i * (height + gap);
@@ -144,7 +147,7 @@ const roviCharts = (() => {
         ...(range ? { range, autorange: false } : {}), zeroline: !!panel.zero, zerolinecolor: token('--edge'), nticks: count > 2 ? 4 : 6, fixedrange: true,
         ...(panel.log ? { tickmode: 'array', tickvals: logTicks(range), ticktext: logTicks(range).map(String) } : {}),
       };
-      layout.annotations.push({ text: panel.title, xref: 'paper', yref: 'paper', x: 0, y: top, xanchor: 'left', yanchor: 'bottom', showarrow: false, font: { size: 12, color: token('--muted') } });
+      layout.annotations.push({ text: plain(panel.title), xref: 'paper', yref: 'paper', x: 0, y: top, xanchor: 'left', yanchor: 'bottom', showarrow: false, font: { size: 12, color: token('--muted') } });
       if (panel.shade) layout.shapes.push({ type: 'rect', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: panel.shade[0], y1: panel.shade[1], fillcolor: faded(token('--ok'), 0.16), line: { width: 0 }, layer: 'below' });
       for (const mark of panel.marks || []) layout.shapes.push({ type: 'line', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: mark, y1: mark, line: { width: 1, dash: 'dot', color: token('--warn') } });
     });

@@ -26,6 +26,7 @@ class Site:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.url = server.url
+        self.password = server.password
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         login = base64.b64encode(f"admin:{self.server.password}".encode()).decode()
@@ -72,7 +73,7 @@ class Visit:
         self.page.on("request", self._see)
         self.page.goto(f"{site.url}/login")
         self.page.fill("#id_username", "admin")
-        self.page.fill("#id_password", site.server.password)
+        self.page.fill("#id_password", site.password)
         self.page.click("main button[type=submit]")
         self.page.wait_for_url(f"{site.url}/")
 

@@ -66,7 +66,7 @@ def test_importing_twice_stores_once_and_says_so():
 
 
 def test_refused_rows_are_listed_by_their_place_in_the_file(monkeypatch):
-    monkeypatch.setattr("datahub.readers.csv.CsvRows.chunks.__defaults__", (2,))
+    monkeypatch.setattr("datahub.readers.apart.RowsReadApart.chunks.__defaults__", (2,))
     Battery.objects.create(name="x")
     battery = Battery.objects.get()
     request_import(csv("test_time,n\n0,1\n1,2\n2,3\n3,x\n"), battery=battery)
@@ -100,7 +100,7 @@ def test_a_cancelled_import_keeps_what_it_stored_and_goes_on_when_retried(monkey
             if self.calls == 2:
                 raise Refused("cancelled")
 
-    monkeypatch.setattr("datahub.readers.csv.CsvRows.chunks.__defaults__", (2,))
+    monkeypatch.setattr("datahub.readers.apart.RowsReadApart.chunks.__defaults__", (2,))
     wanted = request_import(csv("test_time\n0\n1\n2\n3\n"), battery=Battery.objects.create(name="x"))
     with pytest.raises(Refused):
         running.run_import(wanted, Report())

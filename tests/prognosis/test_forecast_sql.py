@@ -1,8 +1,7 @@
 """A template reads one table and nothing else, whatever is written into it."""
 
-import sqlite3
-
 import pytest
+from django.db import connection
 
 from prognosis.errors import TemplateRefused
 from prognosis.forecasting.sql import check_template, history_query
@@ -55,11 +54,15 @@ def test_a_select_over_the_estimates_is_rebuilt_for_its_table(template, dialect)
     assert built(template, dialect).sql == TEMPLATES[template]
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_sqlite_runs_what_is_built(template):
-    database = sqlite3.connect(":memory:")
-    database.execute(f"CREATE TABLE estimates_3 ({', '.join(COLUMNS)})")
-    assert len(database.execute(built(template).sql).fetchall()) == 0
+@pytest.mark.django_db
+@pytest.mark.postgres
+def test_the_database_runs_what_is_built():
+    dialect = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE estimates_3 ({', '.join(f'{name} FLOAT' for name in COLUMNS)})")
+        for template in TEMPLATES:
+            cursor.execute(built(template, dialect).sql)
+            assert len(cursor.fetchall()) == 0, template
 
 
 def test_a_query_says_whether_its_rows_come_newest_first():

@@ -44,6 +44,7 @@ from twin.models import Estimator, ParameterSet
 from twin.registration import checked_parameters, register_estimator
 from twin.states import Stored
 
+LONGEST_NAME = 200  # of a column that a forecast answers
 COLUMNS = {"test_time": np.array([0.0, 3600.0]), "q_t__base_values": np.array([1.0, 0.9])}
 QUERY = "SELECT test_time, q_t__base_values FROM $TABLE_NAME$"
 
@@ -115,7 +116,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
     forecaster = _forecaster(name, words, person, state=ForecasterState.READY, is_current=True)
     run = request_run(battery, load_from({"ahead_time": 7200, "resolution": 3600}), person)
     failed_run = request_run(battery, load_from({"ahead_time": 7200, "resolution": 3600}), person)
-    _end(run, state=RunState.DONE, script_output=words)
+    _end(run, {**COLUMNS, words[:LONGEST_NAME]: np.array([1.0, 2.0])}, state=RunState.DONE, script_output=words)
     _end(failed_run, state=RunState.FAILED, error=words, error_code="script_failed", traceback=words, error_line=1)
     fleet, comparison = _groups(battery, words, person)
     found = Furnished(
@@ -221,13 +222,13 @@ def _forecaster(name: str, words: str, person: User, *, state: str, is_current: 
     return made
 
 
-def _end(run: ForecastRun, **values: Any) -> None:
+def _end(run: ForecastRun, columns: dict[str, np.ndarray] = COLUMNS, **values: Any) -> None:
     for name, value in {**values, "seconds": 0.5, "finished": timezone.now(), "sql": QUERY}.items():
         setattr(run, name, value)
     if run.state == RunState.DONE:
-        run.newest_estimate, run.history_rows, run.result_rows, run.result_columns = 0.0, 2, 2, list(COLUMNS)
+        run.newest_estimate, run.history_rows, run.result_rows, run.result_columns = 0.0, 2, 2, list(columns)
         run.history_file.save("history.parquet", as_parquet(COLUMNS), save=False)
-        run.result_file.save("result.parquet", as_parquet(COLUMNS), save=False)
+        run.result_file.save("result.parquet", as_parquet(columns), save=False)
     run.save()
 
 
