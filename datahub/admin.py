@@ -207,6 +207,10 @@ class DataImportAdmin(admin.ModelAdmin):
         "rows_rejected", "shown_rejections", "shown_columns", "shown_skipped", "error", "requested_by", "created",
     )  # fmt: skip
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        given = super().get_changeform_initial_data(request)  # the widget looks up what an address names, whatever it is
+        return given if str(given.get("battery", "0")).isdecimal() else {}
+
     def get_fields(self, request: HttpRequest, obj: DataImport | None = None) -> tuple[str, ...]:
         return self.about if obj else ("battery", "file")
 

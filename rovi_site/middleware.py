@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
+MOST_DIGITS = 18
 # Nothing inline, nothing from another host: a battery's name that holds a script tag is text and stays text.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -39,9 +40,14 @@ class ContentSecurityPolicy:
         return response
 
 
-class NoNul(MiddlewareMixin):
-    """Refuses addresses with a NUL in them: nothing here is named so, and PostgreSQL fails on it in any query."""
+class RefuseOddAddresses(MiddlewareMixin):
+    """NUL, which no name holds and PostgreSQL fails on; ids too large for a database, which the admin would look up."""
 
     def process_view(self, request: HttpRequest, *_: Any) -> None:
-        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        query = request.META.get("QUERY_STRING", "")
+        if "\0" in request.path_info or "%00" in query:
             raise BadRequest("An address holds no NUL character.")
+        if query and request.path_info.startswith("/admin/"):
+            for name, values in request.GET.lists():
+                if name != "q" and any(len(value) > MOST_DIGITS and value.isdecimal() for value in values):
+                    raise BadRequest(f"The number in {name!r} of this address is larger than any here.")

@@ -162,7 +162,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "rovi_site.middleware.NoNul",
+    "rovi_site.middleware.RefuseOddAddresses",
 ]
 
 ROOT_URLCONF = "rovi_site.urls"
