@@ -208,7 +208,8 @@ class DataImportAdmin(admin.ModelAdmin):
     )  # fmt: skip
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        given = super().get_changeform_initial_data(request)  # the widget looks up what an address names, whatever it is
+        """The field's widget looks up whatever an address names."""
+        given = super().get_changeform_initial_data(request)
         return given if str(given.get("battery", "0")).isdecimal() else {}
 
     def get_fields(self, request: HttpRequest, obj: DataImport | None = None) -> tuple[str, ...]:
