@@ -12,7 +12,7 @@ help:
 	@echo "make run     install, migrate, start the web server, a worker and a simulated fleet"
 	@echo "make worker  one more worker on the same database"
 	@echo "make test    all tests on SQLite, then on PostgreSQL where a server answers (ARGS=tests/jobs: some)"
-	@echo "make faults  what the service withstands: kills, a full disk, a lost database, ill clients; about an hour"
+	@echo "make faults  what the service withstands: kills, a full disk, a lost database, ill clients, any input; above an hour"
 	@echo "make soak    500 sockets for 20 minutes: is anything growing? (ARGS=\"--minutes 2 --sockets 50\": less)"
 	@echo "make bench   benchmarks, each beside its floor; results go to docs/performance.md (ARGS=\"reads --quick\": some, small)"
 	@echo "make lint    ruff, mypy, import-linter, missing migrations"

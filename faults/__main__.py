@@ -1,8 +1,22 @@
-"""`python -m faults [pytest's arguments]`: every fault, on SQLite and PostgreSQL, one after the other."""
+"""`python -m faults [pytest's arguments]`: every fault, on SQLite and PostgreSQL, one after the other.
 
+Without arguments the long versions of the generated tests follow: frames, bodies, requests and addresses by the ten
+thousand.
+"""
+
+import subprocess
 import sys
 
-import pytest
+
+def run(*arguments: str) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, check=False).returncode
+
+
+def main(arguments: list[str]) -> int:
+    of_faults = run("faults", *arguments)
+    return of_faults or (0 if arguments else run("-m", "long", "tests"))
+
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "faults", *sys.argv[1:]]))
+    sys.exit(main(sys.argv[1:]))

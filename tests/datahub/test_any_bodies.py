@@ -97,7 +97,7 @@ BODIES = {
 }
 
 
-@numbers_of_examples(short=75, long=2500)
+@numbers_of_examples(short=40, long=2500)
 @pytest.mark.parametrize("content_type", BODIES)
 def test_any_body_is_answered_in_words_and_costs_no_good_row(content_type, examples, client_as):
     client = client_as("operator")

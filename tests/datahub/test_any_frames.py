@@ -13,7 +13,7 @@ MORE_MEMORY = 200 * 2**20
 LIMITS = Limits(frame_bytes=8 * 2**20, rows_a_frame=100_000)
 
 
-@pytest.fixture(scope="module", params=["daphne", "uvicorn"])
+@pytest.fixture(scope="module", params=["daphne", pytest.param("uvicorn", marks=pytest.mark.long)])
 def server(request, tmp_path_factory):
     with UploadServer(tmp_path_factory.mktemp(request.param), request.param) as running:
         yield running

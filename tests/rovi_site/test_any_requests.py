@@ -63,7 +63,7 @@ def _storable(headers):
     return {name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in headers.items()}
 
 
-@numbers_of_examples(short=5, long=150)
+@numbers_of_examples(short=3, long=150)
 def test_every_operation_answers_as_its_schema_says(examples, operations, furnished, clients):
     routes = {_shape(route.pattern): route for route in all_routes()}
     tried, wrong = set(), {}
