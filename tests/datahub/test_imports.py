@@ -113,7 +113,7 @@ def test_a_cancelled_import_keeps_what_it_stored_and_goes_on_when_retried(monkey
 def test_a_battery_deleted_while_its_file_is_read_is_not_made_again(monkeypatch):
     battery = Battery.objects.create(name="x")
     wanted = request_import(csv("test_time\n" + "\n".join(map(str, range(6)))), battery=battery)
-    rows_of = running.open_rows
+    rows_of = running.open_rows_apart
 
     def deleting_after_one_chunk(*arguments):
         rows = rows_of(*arguments)
@@ -126,7 +126,7 @@ def test_a_battery_deleted_while_its_file_is_read_is_not_made_again(monkeypatch)
         delete_battery(battery)
         yield from chunks
 
-    monkeypatch.setattr(running, "open_rows", deleting_after_one_chunk)
+    monkeypatch.setattr(running, "open_rows_apart", deleting_after_one_chunk)
     worker = Worker.objects.create(name="w", heartbeat=timezone.now())
     run_job(claim_next_job(worker))
     job = Job.objects.get()
