@@ -19,8 +19,10 @@ from datahub import admin_views, queries
 from datahub.exports.archive import download_archive
 from datahub.forms import AS_JSON, BatteryForm, DataImportForm, battery_form
 from datahub.imports.requesting import request_import
+from datahub.keeping import dropped_in_words
+from datahub.keeping import in_words as in_words_of_keeping
 from datahub.models import Battery, DataImport
-from datahub.registration import finish, register_battery, reopen, update_battery
+from datahub.registration import KEEPING, finish, register_battery, reopen, update_battery
 from datahub.states import WORDS, data_state, in_data_state, in_words
 from datahub.units import unit_of
 
@@ -45,7 +47,7 @@ class BatteryAdmin(admin.ModelAdmin):
     search_fields = ("name", "description")
     show_full_result_count = False
     actions = ("finish", "reopen", "export")
-    about_data = ("sentence", "shown_rows", "shown_columns", "times", "irregular", "links")
+    about_data = ("sentence", "shown_rows", "shown_columns", "times", "irregular", "fullness", "links")
     readonly_fields = (*about_data, "shown_metadata", "created")
     save_on_top = True
 
@@ -53,13 +55,16 @@ class BatteryAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Battery | None = None) -> Any:
         about = ("name", "description", "is_simulated")
         data = [("Data", {"fields": self.about_data})] if obj else []
+        keeping = ("How much is kept", {"fields": KEEPING, "classes": ("collapse",)})
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         if not may_write:
-            return [(None, {"fields": about}), *data, ("Metadata", {"fields": ("shown_metadata", "created")})]
+            shown = ("shown_metadata", "created")
+            return [(None, {"fields": about}), *data, keeping, ("Metadata", {"fields": shown})]
         names = [field.name for field in battery_form().metadata_fields]
         return [
             (None, {"fields": about}),
             *data,
+            keeping,
             ("Metadata", {"fields": names, "description": "What battery-data-toolkit's BatteryMetadata knows of it."}),
             ("Metadata as JSON", {"fields": (AS_JSON,), "classes": ("collapse",)}),
         ]
@@ -73,7 +78,10 @@ class BatteryAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Battery, form: Any, change: bool) -> None:
         assert isinstance(form, BatteryForm)
         if change:
-            update_battery(obj, metadata=form.document, description=obj.description, is_simulated=obj.is_simulated)
+            update_battery(
+                obj, metadata=form.document, description=obj.description, is_simulated=obj.is_simulated,
+                **{name: getattr(obj, name) for name in KEEPING},
+            )  # fmt: skip
             return
         made = register_battery(
             form.document,
@@ -81,6 +89,7 @@ class BatteryAdmin(admin.ModelAdmin):
             description=obj.description,
             is_simulated=obj.is_simulated,
             must_be_new=True,
+            **{name: getattr(obj, name) for name in KEEPING},
         )
         obj.pk, obj.metadata = made.pk, made.metadata
 
@@ -100,7 +109,7 @@ class BatteryAdmin(admin.ModelAdmin):
 
     @admin.display(description="rows", ordering="rows")
     def shown_rows(self, battery: Battery) -> str:
-        return f"{battery.rows:,}"
+        return f"{battery.kept_rows:,}"
 
     @admin.display(description="last row", ordering="last_received", empty_value="—")
     def last_row(self, battery: Battery) -> str | None:
@@ -138,6 +147,11 @@ class BatteryAdmin(admin.ModelAdmin):
             f"{battery.late_rows:,} of them came late, {battery.repeated_rows:,} were sent again and stored once, "
             f"{battery.refused_rows:,} were refused, {battery.non_finite_values:,} values were not finite."
         )
+
+    @admin.display(description="kept")
+    def fullness(self, battery: Battery) -> str:
+        dropped = dropped_in_words(battery)
+        return in_words_of_keeping(battery) + (f" Deleted so far: {dropped}" if dropped else "")
 
     @admin.display(description="metadata")
     def shown_metadata(self, battery: Battery) -> SafeString | str:

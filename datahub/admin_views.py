@@ -46,7 +46,7 @@ def rows_page(request: HttpRequest, battery_id: int, of: Any) -> HttpResponse:
         page["refused"] = refused.message
     else:
         shown = found[:ROWS_OF_A_PAGE]
-        page["total"] = f"{battery.rows:,}"
+        page["total"] = f"{battery.kept_rows:,}"
         page["rows"] = [
             [row["row_id"], *[_readable(row[column.name]) for column in columns], row["row_late"]] for row in shown
         ]

@@ -63,6 +63,19 @@ class RecordsRefused(Refused):
         )
 
 
+class BatteryFull(Refused):
+    """It holds as many rows as it may, and is set to refuse more; nothing of the request was stored."""
+
+    code = "battery_full"
+    status = 409
+
+    def __init__(self, name: str, refused: int, message: str) -> None:
+        super().__init__(
+            f"Battery {name!r} has no room for {refused:,} of the records, so none was stored. {message}",
+            hint="Raise its limit, let it delete its oldest rows, or add ?partial=1 to store what fits.",
+        )
+
+
 class StoreBusy(Refused):
     code = "store_busy"
     status = 503

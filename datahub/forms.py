@@ -29,7 +29,7 @@ class BatteryForm(forms.ModelForm):
 
     class Meta:
         model = Battery
-        fields = ("name", "description", "is_simulated")
+        fields = ("name", "description", "is_simulated", "most_rows", "when_full", "keep_days")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -14,7 +14,7 @@ tellers_of_loss: list[Callable[[Battery], list[tuple[int, str, str]]]] = []
 def loss_of(battery: Battery) -> str:
     """`110,705 rows, 3 imports and 1 device token`."""
     counted = [
-        (battery.rows, "row", "rows"),
+        (battery.kept_rows, "row", "rows"),
         (battery.truths.count(), "true value", "true values"),
         (battery.imports.count(), "import", "imports"),
         (Token.objects.filter(battery_name=battery.name).count(), "device token", "device tokens"),

@@ -11,14 +11,19 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import connection, models
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from datahub import tables
 from datahub.charting import tables as charting_tables
-from datahub.validators import check_battery_name
+from datahub.validators import check_battery_name, check_days
 from jobs.models import Job
+
+
+REFUSE, DROP = "refuse", "drop"
+WHEN_FULL = ((REFUSE, "refuse new rows"), (DROP, "delete the oldest rows"))
 
 
 class Battery(models.Model):
@@ -44,22 +49,53 @@ class Battery(models.Model):
         null=True, blank=True, help_text="Set when the test has ended, so that silence is no alarm."
     )
 
-    # --- about the stored rows; written by datahub.ingest alone -----------------------------------------------------
+    # --- how much is kept; see datahub.keeping ----------------------------------------------------------------------
+    most_rows = models.BigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Most rows that are kept. 0: no limit; empty: as the settings say.",
+    )
+    when_full = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=WHEN_FULL,
+        help_text="What happens when it has that many. Empty: as the settings say.",
+    )
+    keep_days = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[check_days],
+        help_text="Days after which its rows are deleted, counted from when they were received. 0: they are kept; "
+        "empty: as the settings say.",
+    )
+
+    # --- about the stored rows; written by datahub.ingest and datahub.retention alone --------------------------------
     columns = models.JSONField(
         default=dict,
         editable=False,
         help_text="Column name to kind (integer, float, boolean, text); empty: no table yet.",
     )
-    rows = models.BigIntegerField(default=0, editable=False)
+    rows = models.BigIntegerField(default=0, editable=False, help_text="Rows ever stored.")
+    dropped_rows = models.BigIntegerField(
+        default=0, editable=False, help_text="Of those, the oldest ones that were deleted since."
+    )
+    dropped_to = models.BigIntegerField(default=0, editable=False, help_text="Id of the last deleted row.")
+    dropped_until = models.FloatField(
+        null=True, editable=False, help_text="Greatest test_time of the deleted rows, s: nothing is made anew up to it."
+    )
     late_rows = models.BigIntegerField(default=0, editable=False, help_text="Rows older than one stored before them.")
     repeated_rows = models.BigIntegerField(default=0, editable=False, help_text="Rows sent again and stored once.")
     refused_rows = models.BigIntegerField(default=0, editable=False)
     non_finite_values = models.BigIntegerField(
         default=0, editable=False, help_text="NaN and infinite values received; NULL is stored."
     )
-    first_test_time = models.FloatField(null=True, editable=False, help_text="s")
+    first_test_time = models.FloatField(null=True, editable=False, help_text="Least test_time of the rows kept, s.")
     last_test_time = models.FloatField(null=True, editable=False, help_text="Greatest test_time stored, s.")
     late_from = models.FloatField(null=True, editable=False, help_text="Least test_time of the late rows, s.")
+    first_received = models.FloatField(
+        null=True, editable=False, help_text="When the oldest row kept was received, Unix time, s."
+    )
     last_received = models.FloatField(null=True, editable=False, db_index=True, help_text="Unix time, s.")
     interval_seconds = models.FloatField(
         null=True,
@@ -74,6 +110,11 @@ class Battery(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def kept_rows(self) -> int:
+        """Rows that are stored now."""
+        return self.rows - self.dropped_rows
+
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Writes what describes the battery. The counters of a record that was read a while ago are old by now."""
         if update_fields is None and not self._state.adding:
@@ -81,7 +122,9 @@ class Battery(models.Model):
         super().save(*args, update_fields=update_fields, **kwargs)
 
 
-DESCRIBED_BY = ("name", "description", "metadata", "is_simulated", "finished_at")
+DESCRIBED_BY = (
+    "name", "description", "metadata", "is_simulated", "finished_at", "most_rows", "when_full", "keep_days",
+)  # fmt: skip
 
 
 @receiver(post_delete, sender=Battery)

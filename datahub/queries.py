@@ -54,7 +54,7 @@ def column_names(battery: Battery) -> list[str]:
 def stats() -> dict[str, dict[str, Any]]:
     """What /db/stats answers, in one query of this room and one of each room above."""
     with_estimator = batteries_with_estimators()
-    batteries = Battery.objects.only("id", "name", "metadata", "rows", "columns").order_by("name")
+    batteries = Battery.objects.only("id", "name", "metadata", "rows", "dropped_rows", "columns").order_by("name")
     return {
         battery.name: {
             "has_metadata": battery.metadata is not None,
@@ -75,7 +75,7 @@ def _data_stats(battery: Battery) -> dict[str, Any] | None:
     if not battery.columns:
         return None
     columns = {name: tables.SQL_TYPES[battery.columns[name]] for name in column_names(battery)}
-    return {"rows": battery.rows, "columns": {**columns, "received": tables.SQL_TYPES["float"]}}
+    return {"rows": battery.kept_rows, "columns": {**columns, "received": tables.SQL_TYPES["float"]}}
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------

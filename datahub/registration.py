@@ -16,6 +16,8 @@ from datahub.models import Battery
 from datahub.signals import battery_deleting
 from datahub.validators import why_battery_name_is_refused
 
+KEEPING = ("most_rows", "when_full", "keep_days")  # how much of it is kept; see datahub.keeping
+
 
 def battery_for_upload(name: str) -> Battery:
     """The battery of that name, made now if there is none: the first record of a stream makes its battery."""
@@ -35,16 +37,18 @@ def register_battery(
     description: str | None = None,
     is_simulated: bool | None = None,
     must_be_new: bool = False,
+    **keeping: Any,
 ) -> Battery:
     """Makes the battery that a BatteryMetadata document describes, or describes anew the one of its name.
 
     The name is `name`, or the document's, or a random one. What is None stays as it was. `metadata` None registers a
-    battery of which only the name is known. Raises MetadataRefused, BadBatteryName, NameTaken.
+    battery of which only the name is known. `keeping` are the fields of KEEPING, as they shall be; None is a value of
+    theirs. Raises MetadataRefused, BadBatteryName, NameTaken.
     """
     document = None if metadata is None else checked_metadata(metadata)
     chosen = _checked_name(name or (document or {}).get("name") or str(uuid4()))
     wishes = {"metadata": document, "description": description, "is_simulated": is_simulated}
-    changes = {field: value for field, value in wishes.items() if value is not None}
+    changes = {field: value for field, value in wishes.items() if value is not None} | _of_keeping(keeping)
     with transaction.atomic():
         battery, is_new = Battery.objects.get_or_create(name=chosen, defaults=changes)
         if must_be_new and not is_new:
@@ -55,15 +59,20 @@ def register_battery(
 
 
 def update_battery(
-    battery: Battery, *, metadata: Any = None, description: str | None = None, is_simulated: bool | None = None
+    battery: Battery,
+    *,
+    metadata: Any = None,
+    description: str | None = None,
+    is_simulated: bool | None = None,
+    **keeping: Any,
 ) -> Battery:
-    """Changes what is not None. Raises MetadataRefused before anything is changed."""
+    """Changes what is not None, and `keeping` as it is given. Raises MetadataRefused before anything is changed."""
     wishes = {
         "metadata": None if metadata is None else checked_metadata(metadata),
         "description": description,
         "is_simulated": is_simulated,
     }
-    _change(battery, {field: value for field, value in wishes.items() if value is not None})
+    _change(battery, {field: value for field, value in wishes.items() if value is not None} | _of_keeping(keeping))
     return battery
 
 
@@ -94,6 +103,12 @@ def _checked_name(name: str) -> str:
     if why := why_battery_name_is_refused(name):
         raise BadBatteryName(why, fields={"name": [why]})
     return name
+
+
+def _of_keeping(wishes: dict[str, Any]) -> dict[str, Any]:
+    if unknown := wishes.keys() - set(KEEPING):
+        raise TypeError(f"A battery has no field {', '.join(sorted(unknown))}.")
+    return wishes
 
 
 def _change(battery: Battery, changes: dict[str, Any]) -> None:

@@ -32,17 +32,20 @@ class BatterySerializer(serializers.ModelSerializer):
     state = serializers.SerializerMethodField(help_text="Whether rows arrive.")
     columns = serializers.SerializerMethodField(help_text="What a row holds. Current is positive while charging.")
     page = serializers.SerializerMethodField(help_text="Address of its page.")
+    kept_rows = serializers.IntegerField(read_only=True, help_text="Rows that are stored now.")
 
     class Meta:
         model = Battery
         fields = (
             "id", "name", "description", "metadata", "is_simulated", "finished", "finished_at", "created", "state",
-            "rows", "columns", "late_rows", "repeated_rows", "refused_rows", "non_finite_values", "first_test_time",
-            "last_test_time", "last_received", "interval_seconds", "page",
+            "rows", "kept_rows", "columns", "late_rows", "repeated_rows", "refused_rows", "non_finite_values",
+            "first_test_time", "last_test_time", "first_received", "last_received", "interval_seconds", "most_rows",
+            "when_full", "keep_days", "dropped_rows", "dropped_to", "dropped_until", "page",
         )  # fmt: skip
         read_only_fields = (
             "finished_at", "rows", "late_rows", "repeated_rows", "refused_rows", "non_finite_values",
-            "first_test_time", "last_test_time", "last_received", "interval_seconds",
+            "first_test_time", "last_test_time", "first_received", "last_received", "interval_seconds", "dropped_rows",
+            "dropped_to", "dropped_until",
         )  # fmt: skip
         # Whether a name is taken or may be one, the verb says: one sentence for every door.
         extra_kwargs = {"name": {"validators": [], "required": False}}

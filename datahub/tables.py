@@ -1,7 +1,8 @@
 """The SQL text of this room: one row table a battery, named by its integer id, on SQLite and PostgreSQL.
 
 Values are parameters. Identifiers come from integers, or from column names that passed `validators.is_column_name`, and
-are quoted. `row_id` is the order of arrival and the cursor of readers; rows never change and are never deleted singly.
+are quoted. `row_id` is the order of arrival and the cursor of readers; rows never change, and are deleted only from the
+front of that order. The newest row always stays: without it SQLite would give its id once more.
 How rows come in is in `ingest/tables.py`.
 """
 
@@ -87,6 +88,45 @@ def has_integers_beyond(connection: BaseDatabaseWrapper, battery_id: int, name: 
         cursor.execute(
             f"SELECT 1 FROM {quoted(rows_table(battery_id))} WHERE {column} > %s OR {column} < %s LIMIT 1",
             [bound, -bound],
+        )
+        return cursor.fetchone() is not None
+
+
+# --- deleting the oldest -------------------------------------------------------------------------------------------
+def oldest(connection: BaseDatabaseWrapper, battery_id: int, limit: int) -> list[tuple[int, float]]:
+    """(row_id, received) of the rows that came first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT row_id, received FROM {quoted(rows_table(battery_id))} ORDER BY row_id LIMIT %s", [limit]
+        )
+        rows: list[tuple[int, float]] = cursor.fetchall()
+    return rows
+
+
+def delete_oldest(connection: BaseDatabaseWrapper, battery_id: int, last: int) -> tuple[int, float | None]:
+    """Deletes the rows up to the one with this id; how many those were, and the greatest test_time of them."""
+    table = quoted(rows_table(battery_id))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT MAX({TEST_TIME}) FROM {table} WHERE row_id <= %s", [last])
+        greatest: float | None = cursor.fetchone()[0]
+        cursor.execute(f"DELETE FROM {table} WHERE row_id <= %s", [last])
+        return cursor.rowcount, greatest
+
+
+def least_test_time(connection: BaseDatabaseWrapper, battery_id: int) -> float | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT MIN({TEST_TIME}) FROM {quoted(rows_table(battery_id))}")
+        least: float | None = cursor.fetchone()[0]
+    return least
+
+
+def has_late_rows(connection: BaseDatabaseWrapper, battery_id: int, since: float, after: int, up_to: int) -> bool:
+    """Whether a row that came late, with an id above `after` and up to `up_to`, has at least this test_time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT 1 FROM {quoted(rows_table(battery_id))} "
+            f"WHERE row_late AND {TEST_TIME} >= %s AND row_id > %s AND row_id <= %s LIMIT 1",
+            [since, after, up_to],
         )
         return cursor.fetchone() is not None
 

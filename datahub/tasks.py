@@ -9,6 +9,7 @@ from datahub.charting.summarising import Summarising
 from datahub.imports.requesting import KIND
 from datahub.imports.running import note_failure, run_import
 from datahub.models import DataImport
+from datahub.retention import drop_old_rows
 from jobs.registry import duty, job
 from jobs.running.report import Report
 
@@ -25,3 +26,4 @@ def import_file(report: Report, import_id: int) -> dict[str, Any]:
 
 
 duty("charts")(Summarising().step)
+duty("retention of rows")(drop_old_rows)

@@ -1,4 +1,4 @@
-"""What may be a battery's name, and what a column's."""
+"""What may be a battery's name, what a column's, and how long something may be kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 from django.core.exceptions import ValidationError
 
 BATTERY_NAME_LENGTH = 255
+MOST_DAYS = 36_500.0
 COLUMN_NAME = re.compile(r"[A-Za-z0-9_]{1,63}", re.ASCII)  # 63 bytes is where PostgreSQL cuts an identifier off
 
 # Names of PostgreSQL's system columns: a table cannot have another of that name, so that no database of ours has.
@@ -47,3 +48,9 @@ def check_battery_name(name: str) -> None:
     """The same as a validator of Django's fields."""
     if why := why_battery_name_is_refused(name):
         raise ValidationError(why, code="bad_battery_name")
+
+
+def check_days(days: float) -> None:
+    """A length of time, 0 for none; also refuses NaN, which is neither less nor more than any number."""
+    if not 0.0 <= days <= MOST_DAYS:
+        raise ValidationError(f"This takes a number of days from 0 to {MOST_DAYS:,.0f}.")

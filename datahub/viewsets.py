@@ -88,7 +88,7 @@ class BatteryViewSet(viewsets.ModelViewSet):
         return Response(self.get_serializer(battery).data, status=201)
 
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Changes description, metadata, is_simulated or finished. The name stays: rows are sent to it."""
+        """Changes description, metadata, is_simulated, finished or how much is kept. The name stays: rows go to it."""
         battery = self.get_object()
         wishes = self._wishes(request)
         wishes.pop("name", None)
@@ -151,7 +151,7 @@ class BatteryViewSet(viewsets.ModelViewSet):
         columns = window.columns or tuple(name for name, kind in battery.columns.items() if kind == "float")
         lines = queries.chart(battery, columns, window.start, window.end, points).lines
         drawn = {name: {"test_time": line.test_time, "values": line.values} for name, line in lines.items()}
-        return Response({"rows": battery.rows, "units": {name: unit_of(name) for name in drawn}, "columns": drawn})
+        return Response({"rows": battery.kept_rows, "units": {name: unit_of(name) for name in drawn}, "columns": drawn})
 
     # --- beside the rows -------------------------------------------------------------------------------------------
     @extend_schema(methods=["GET"], parameters=[START, END, LIMIT], responses=TruthSerializer(many=True))

@@ -5,3 +5,6 @@ class JobsConfig(AppConfig):
     name = "jobs"
     verbose_name = "Jobs and workers"
     changed_by = {"*": "operator"}  # read by access.granting
+
+    def ready(self) -> None:
+        from jobs import retention  # noqa: F401, PLC0415  (registers a duty; models are ready only now)

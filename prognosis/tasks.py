@@ -54,3 +54,10 @@ def score_forecasts() -> bool:
     from prognosis.scoring.duty import score_some  # noqa: PLC0415  (as above)
 
     return score_some()
+
+
+@duty("retention of forecast files")
+def delete_files() -> bool:
+    from prognosis.retention import delete_old_files  # noqa: PLC0415  (models are ready only now)
+
+    return delete_old_files()

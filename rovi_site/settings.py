@@ -81,6 +81,30 @@ UPLOAD_STALLED_SECONDS = env.seconds(
 SCRIPT_MAX_BYTES = env.integer("ROVI_MAX_SCRIPT_BYTES", 2**20, "Largest uploaded script.", at_least=1024)
 SUPPORT_FILE_MAX_BYTES = env.integer("ROVI_MAX_SUPPORT_FILE_BYTES", 256 * 2**20, "Largest support file.", at_least=1024)
 
+# --- how long things are kept --------------------------------------------------------------------------------------
+ROWS_MOST = env.integer(
+    "ROVI_ROWS_MOST", 0, "Most rows of a battery that are kept, where the battery does not say; 0: no limit."
+)
+ROWS_WHEN_FULL = env.choice(
+    "ROVI_ROWS_WHEN_FULL",
+    "refuse",
+    "What happens to a full battery, where it does not say: refuse new rows, or drop the oldest.",
+    ("refuse", "drop"),
+)
+ROWS_DAYS = env.days(
+    "ROVI_ROWS_DAYS",
+    "Days after which rows are deleted, counted from when they were received, where the battery does not say; empty: "
+    "they are kept.",
+)
+FORECAST_FILES_DAYS = env.days(
+    "ROVI_FORECAST_FILES_DAYS",
+    "Days after which the files of a forecast are deleted; what it said in words and numbers stays. Empty: all are "
+    "kept.",
+)
+JOBS_DAYS = env.days(
+    "ROVI_JOBS_DAYS", "Days after which jobs that have ended, with their logs, are deleted; empty: all are kept."
+)
+
 # --- scripts -------------------------------------------------------------------------------------------------------
 SANDBOX_REQUIRED_WALLS = env.words(
     "ROVI_SANDBOX_WALLS",

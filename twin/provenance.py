@@ -85,6 +85,8 @@ def _rows(estimator: Estimator, test_time: float, row_id: int) -> dict[str, Any]
         "not_finite": found.not_finite,
         "late_not_worked_in": missing,
         "skipped_in_all": progress.rows_skipped,
+        "deleted_since": estimator.battery.dropped_rows,
+        "deleted_until": estimator.battery.dropped_until,
     }
 
 
@@ -93,11 +95,13 @@ def _checkpoint(estimator: Estimator, test_time: float, row_id: int) -> dict[str
     before = Q(latest_time__lt=test_time) | Q(latest_time=test_time, latest_row__lt=row_id)
     kept = estimator.checkpoints.filter(is_again=False)
     found = kept.filter(before).order_by("-latest_time", "-latest_row").first() or kept.filter(latest_time=None).first()
-    return None if found is None else _told(found)
+    return None if found is None else _told(found, estimator.battery.dropped_until)
 
 
-def _told(checkpoint: Checkpoint) -> dict[str, Any]:
+def _told(checkpoint: Checkpoint, dropped_until: float | None) -> dict[str, Any]:
+    at = checkpoint.latest_time
     return {
+        "has_all_rows_after_it": dropped_until is None or (at is not None and at > dropped_until),
         "is_start": checkpoint.latest_time is None,
         "row_id": checkpoint.latest_row or None,
         "test_time": checkpoint.latest_time,

@@ -14,6 +14,7 @@ from datahub.models import Battery
 from datahub.registration import battery_for_upload
 from jobs.models import State
 from twin import tables
+from twin.dropping import before_the_first_row
 from twin.errors import NoSuchKind, NoSuchParameterSet, NoSuchPreset, NotFailed, ParametersRefused
 from twin.estimation.replacing import give_up_recomputation
 from twin.models import (
@@ -116,7 +117,8 @@ def retry_estimator(estimator: Estimator, requested_by: Any = None) -> Estimator
         if found.state != Stored.FAILED and not (found.state == Stored.WAITING and gave_up):
             raise NotFailed(str(found), found.state)
         begun = EstimatorProgress.objects.filter(pk=found.pk).exclude(checkpoint=None).exists()
-        found.state = Stored.READY if begun and found.progress.rows_seen else Stored.WAITING
+        has_seen_rows = found.progress.rows_seen > found.battery.dropped_rows
+        found.state = Stored.READY if begun and has_seen_rows else Stored.WAITING
         found.last_error = found.traceback = ""
         found.error_line = found.error_row = None
         found.save(update_fields=["state", "last_error", "traceback", "error_line", "error_row"])
@@ -136,7 +138,7 @@ def _register_script(
         estimator.script_sha256 = hashlib.sha256(content).hexdigest()
         estimator.script.save(SCRIPT_NAME, ContentFile(content), save=False)
         estimator.save()
-        EstimatorProgress.objects.create(estimator=estimator)
+        EstimatorProgress.objects.create(estimator=estimator, **before_the_first_row(estimator.battery))
         for file in files:
             SupportFile(estimator=estimator).keep(file)
         queue_load(estimator, told["registered_by"])
@@ -159,6 +161,7 @@ def _register_joint_filter(battery_name: str, parameters: dict[str, Any], told: 
             state_names=list(of_cell.state_names),
             checkpoint=start,
             reference_capacity=of_cell.capacity_ah,
+            **before_the_first_row(estimator.battery),
         )
         Checkpoint.objects.create(estimator=estimator, checkpoint=start, reference_capacity=of_cell.capacity_ah)
         tables.create(connection, estimator.pk, of_cell.state_names)
@@ -167,8 +170,7 @@ def _register_joint_filter(battery_name: str, parameters: dict[str, Any], told: 
 
 
 def _next_version(battery_name: str, **values: Any) -> Estimator:
-    battery = battery_for_upload(battery_name)
     # Of two registrations at the same moment the second waits here: on PostgreSQL for the row, on SQLite for the file.
-    Battery.objects.select_for_update().get(pk=battery.pk)
+    battery = Battery.objects.select_for_update().get(pk=battery_for_upload(battery_name).pk)
     newest = Estimator.objects.filter(battery=battery).aggregate(Max("version"))["version__max"] or 0
     return Estimator(battery=battery, version=newest + 1, **values)

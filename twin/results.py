@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from datahub.losses import in_words
 from twin import tables
+from twin.dropping import before_the_first_row
 from twin.errors import IsCurrent
 from twin.estimation.replacing import give_up_recomputation
 from twin.models import Estimator, EstimatorProgress, Track
@@ -65,10 +66,15 @@ def delete_results(estimator: Estimator, *, even_if_current: bool = False) -> Co
 
 
 def _begin_again(estimator: Estimator) -> None:
-    """As it was when it was registered or loaded; a script whose start was not kept is loaded once more."""
+    """As it was when it was registered or loaded; a script whose start was not kept is loaded once more.
+
+    It then begins at the first row that is still there.
+    """
     blank = {field.name: field.get_default() for field in Track._meta.concrete_fields if field.name != "updated"}
     EstimatorProgress.objects.filter(pk=estimator.pk).update(
-        **blank | _start_of(estimator), series=F("series") + 1, updated=timezone.now()
+        **blank | before_the_first_row(estimator.battery) | _start_of(estimator),
+        series=F("series") + 1,
+        updated=timezone.now(),
     )
     Estimator.objects.filter(pk=estimator.pk).update(
         state=Stored.WAITING, followed=False, promote_when_caught_up=False, last_error="", traceback="",

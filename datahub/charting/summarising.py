@@ -6,6 +6,7 @@ Nothing depends on it but speed. Workers may do the same battery at once; they w
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from django.db import connection, transaction
 
@@ -55,13 +56,25 @@ def summarise_more(battery_id: int) -> bool:
             tables.create(connection, battery_id)
     # In this order: rows that came with a new column came with its name in the battery's columns.
     full = (newest_row_id(connection, battery_id) + 1) // tables.ROWS_A_BLOCK
-    columns = Battery.objects.values_list("columns", flat=True).get(pk=battery_id)
+    columns, dropped_to = Battery.objects.values_list("columns", "dropped_to").get(pk=battery_id)
     first = tables.next_block(connection, battery_id)
     end = min(full, first + BLOCKS_A_TURN)
     if end <= first:
         return False
-    kinds = {TEST_TIME: "float", **{name: kind for name, kind in columns.items() if kind != "text"}}
-    lines = tables.summarise(connection, battery_id, kinds, first, end)
+    lines = tables.summarise(connection, battery_id, kinds_on_charts(columns), first, end)
     with transaction.atomic():
+        locked = Battery.objects.select_for_update().filter(pk=battery_id, dropped_to=dropped_to)
+        if not locked.exists():  # rows that were just read may be deleted by now
+            return True
         tables.insert(connection, battery_id, lines, end)
     return end < full
+
+
+def forget_dropped(battery: Battery) -> None:
+    """In the transaction that deletes its oldest rows."""
+    if tables.exists(connection, battery.pk):
+        tables.forget_up_to(connection, battery.pk, kinds_on_charts(battery.columns), battery.dropped_to)
+
+
+def kinds_on_charts(columns: Mapping[str, str]) -> dict[str, str]:
+    return {TEST_TIME: "float", **{name: kind for name, kind in columns.items() if kind != "text"}}

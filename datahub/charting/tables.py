@@ -3,8 +3,8 @@
 A block is ROWS_A_BLOCK rows that arrived one after the other, told by `row_id / ROWS_A_BLOCK`. Its least and greatest
 values are kept, in one table a battery (`blocks_<id>`), a line for each number column and one for `test_time`, which
 counts the rows; and one without a name after each turn, which says how far they go. Rows never change, so a block that
-is full never changes either, and a late row lies in a late block, whose times tell that. The table is only a shortcut:
-whatever it does not hold is found in the rows.
+is full never changes either, until the oldest rows are deleted; and a late row lies in a late block, whose times tell
+that. The table is only a shortcut: whatever it does not hold is found in the rows.
 """
 
 from __future__ import annotations
@@ -106,6 +106,19 @@ def insert(connection: BaseDatabaseWrapper, battery_id: int, lines: Iterable[tup
             f"greatest) VALUES ({', '.join(repeat('%s', 7))}) ON CONFLICT DO NOTHING",
             [*lines, (TURN, end - 1, 0, 0.0, 0.0, 0.0, 0.0)],
         )
+
+
+def forget_up_to(connection: BaseDatabaseWrapper, battery_id: int, kinds: Mapping[str, str], last: int) -> None:
+    """Rows up to the one with the id `last` are deleted: their blocks go, and the one that is left in part is anew."""
+    block = last // ROWS_A_BLOCK
+    end = next_block(connection, battery_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {quoted(blocks_table(battery_id))} WHERE block <= %s AND (name <> %s OR block < %s)",
+            [block, TURN, end - 1],
+        )
+    if block < end:
+        insert(connection, battery_id, summarise(connection, battery_id, kinds, block, block + 1), block + 1)
 
 
 # --- charts --------------------------------------------------------------------------------------------------------

@@ -34,11 +34,16 @@ class Account:
     late_from: float | None
     last_received: float | None
     interval_seconds: float | None
+    first_received: float | None
+    dropped_rows: int
+    most_rows: int | None
+    when_full: str
 
     def counters(self) -> tuple[int | float | None, ...]:
         return (
             self.pk, self.rows, self.late_rows, self.repeated_rows, self.refused_rows, self.non_finite_values,
             self.first_test_time, self.last_test_time, self.late_from, self.last_received, self.interval_seconds,
+            self.first_received,
         )  # fmt: skip
 
     def note_rows(self, stored: int, repeated: int) -> None:
@@ -57,6 +62,8 @@ class Account:
     def note_arrival(self, received: float) -> None:
         """`interval_seconds` is a running mean of the gaps between commits that brought rows."""
         last, known = self.last_received, self.interval_seconds
+        if self.first_received is None:
+            self.first_received = received
         if last is None or received > last:
             if last is not None:
                 gap = received - last

@@ -13,11 +13,13 @@ from django.db import connection, transaction
 from datahub import tables as row_tables
 from datahub.ingest import tables
 from datahub.ingest.accounts import Account, kinds_in, locked_accounts, save_counters
-from datahub.ingest.alike import Keys, Together, keys_of_few, sift_together
+from datahub.ingest.alike import ROWS_OF_FEW, Keys, Together, keys_of_few, sift_together
 from datahub.ingest.digest import EXACT_IN_A_DOUBLE
+from datahub.ingest.fullness import fitting_into
 from datahub.ingest.layout import TEST_TIME, Layout
 from datahub.ingest.protocol import Limits
 from datahub.ingest.sieve import Chunk, Sieve, Submission
+from datahub.keeping import room_left
 from datahub.models import Battery
 from datahub.registration import batteries_for_upload
 from datahub.validators import is_column_name
@@ -96,7 +98,7 @@ def _store(accounts: Mapping[str, Account], wanted: Mapping[str, list[Submission
     alike: dict[tuple[str, Keys], list[tuple[Account, Submission]]] = {}
     for name, account in accounts.items():
         keys = keys_of_few(wanted[name])
-        if keys is None or not kinds_in(account.columns):
+        if keys is None or not kinds_in(account.columns) or not _has_room_for_few(account):
             _store_one(account, wanted[name], limits)
         else:
             alike.setdefault((account.columns, keys), []).append((account, wanted[name][0]))
@@ -109,6 +111,11 @@ def _store(accounts: Mapping[str, Account], wanted: Mapping[str, list[Submission
             else:
                 account, submission = sifted
                 _store_one(account, [submission], limits)
+
+
+def _has_room_for_few(account: Account) -> bool:
+    room = room_left(account)
+    return room is None or room >= ROWS_OF_FEW
 
 
 # --- many batteries together ---------------------------------------------------------------------------------------
@@ -139,8 +146,7 @@ def _store_one(account: Account, submissions: Sequence[Submission], limits: Limi
     sieve = Sieve(layout, limits.text_bytes)
     sieve.sift(submissions)
     _shape_table(account, layout, is_new=not stored_kinds)
-    stored = sum([_insert(account, layout, chunk) for chunk in sieve.chunks])
-    account.note_rows(stored, sum(map(len, sieve.chunks)) - stored)
+    stored = sum([_insert_fitting(account, layout, chunk) for chunk in sieve.chunks])
     if stored:
         account.note_arrival(max(max(chunk.received) for chunk in sieve.chunks))
     account.refused_rows += sum(len(submission.rejections) for submission in submissions)
@@ -156,6 +162,14 @@ def _shape_table(account: Account, layout: Layout, is_new: bool) -> None:
         row_tables.add_columns(connection, account.pk, layout.added)
         row_tables.widen_to_float(connection, account.pk, layout.widened)
     Battery.objects.filter(pk=account.pk).update(columns=layout.kinds)
+
+
+def _insert_fitting(account: Account, layout: Layout, chunk: Chunk) -> int:
+    room = room_left(account)
+    fitting = chunk if room is None or len(chunk) <= room else fitting_into(account, chunk, room)
+    stored = _insert(account, layout, fitting) if len(fitting) else 0
+    account.note_rows(stored, len(fitting) - stored)
+    return stored
 
 
 def _insert(account: Account, layout: Layout, chunk: Chunk) -> int:

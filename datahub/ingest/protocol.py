@@ -31,6 +31,7 @@ NUMBER_TOO_LARGE = "number_too_large"
 TEXT_TOO_LONG = "text_too_long"
 BAD_TEXT = "bad_text"
 NOT_STORED = "not_stored"
+BATTERY_FULL = "battery_full"
 
 REJECTIONS_A_MESSAGE = 1000  # so that a message stays below the 1 MiB at which many clients stop reading
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from datahub.ingest import digest
 from datahub.ingest.columns import FLOAT, INTEGER, ColumnValues, coerce, kind_of, slot_of, take_whole
@@ -46,6 +46,14 @@ class Submission:
         self.rejections.append(Rejection(self.first_index + index, code, message))
 
 
+class Origin(NamedTuple):
+    """Where rows of a chunk stand: so many records of a submission, from `first` on."""
+
+    submission: Submission
+    first: int
+    rows: int
+
+
 @dataclass(slots=True)
 class Chunk:
     """Rows that can be stored, as columns of the table. A list may be the frame's own until `append` copies it."""
@@ -55,6 +63,7 @@ class Chunk:
     digests: list[int]
     received: list[float]
     is_copy: bool = False
+    origins: list[Origin] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -72,6 +81,7 @@ class Chunk:
             column += more
         self.digests += other.digests
         self.received += other.received
+        self.origins += other.origins
 
 
 @dataclass(slots=True)
@@ -125,6 +135,7 @@ class Sieve:
         if taken is None:
             return False
         chunk, non_finite = taken
+        chunk.origins.append(Origin(run.submission, run.first + first, end - first))
         self.non_finite += non_finite
         self._keep(chunk)
         return True
@@ -144,6 +155,7 @@ class Sieve:
                 [[value] for value in stored.values()],
                 digest.digests(tuple(stored), [form for _, form in slots], [[slot] for slot, _ in slots], 1),
                 [run.received[row]],
+                origins=[Origin(run.submission, run.first + row, 1)],
             )
         )
 

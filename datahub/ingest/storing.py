@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import OperationalError, transaction
 
-from datahub.errors import BadBatteryName, BatteryDeleted, RecordsRefused, StoreBusy
+from datahub.errors import BadBatteryName, BatteryDeleted, BatteryFull, RecordsRefused, StoreBusy
 from datahub.ingest.commit import commit_group
 from datahub.ingest.frames import Columns, Frame
-from datahub.ingest.protocol import Rejection
+from datahub.ingest.protocol import BATTERY_FULL, Rejection
 from datahub.ingest.sieve import Submission
 from datahub.validators import why_battery_name_is_refused
 
@@ -29,7 +29,7 @@ class StoreResult:
 def store_records(battery_name: str, records: Sequence[Any], partial: bool = False) -> StoreResult:
     """Stores records (maps of column to value) in one transaction, making the battery if need be.
 
-    A record that cannot be stored stops them all (RecordsRefused), unless `partial`.
+    A record that cannot be stored stops them all (RecordsRefused, BatteryFull), unless `partial`.
     """
     return store_frame(battery_name, list(records), partial)
 
@@ -60,7 +60,14 @@ def store_frame(battery_name: str, frame: Frame, partial: bool = False, battery_
                 raise BatteryDeleted(battery_name)
             rejected = sorted(submission.rejections, key=lambda rejection: rejection.index)
             if rejected and not partial:
-                raise RecordsRefused(rejected)
+                raise _refusal(battery_name, rejected)
     except OperationalError as error:
         raise StoreBusy from error
     return StoreResult(committed.stored, committed.repeated, rejected)
+
+
+def _refusal(battery_name: str, rejected: list[Rejection]) -> BatteryFull | RecordsRefused:
+    """Rows that have no place are not to be mended: the sender is told so, where nothing else is wrong."""
+    if all(rejection.code == BATTERY_FULL for rejection in rejected):
+        return BatteryFull(battery_name, len(rejected), rejected[0].message)
+    return RecordsRefused(rejected)

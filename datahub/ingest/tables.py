@@ -5,7 +5,7 @@ Values are parameters. Identifiers come from integers, or from column names that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, repeat
@@ -28,19 +28,20 @@ Rows = list[tuple[Any, ...]]
 # --- what is counted of a battery ----------------------------------------------------------------------------------
 COUNTERS = (
     "rows", "late_rows", "repeated_rows", "refused_rows", "non_finite_values",
-    "first_test_time", "last_test_time", "late_from", "last_received", "interval_seconds",
+    "first_test_time", "last_test_time", "late_from", "last_received", "interval_seconds", "first_received",
 )  # fmt: skip
+LIMITS = ("dropped_rows", "most_rows", "when_full")  # are read alone
 NAMES_A_QUERY = 500  # SQLite takes more parameters, but a list this long is quick to plan
 BATTERIES_AN_UPDATE = 64
 
 
 def lock_accounts(connection: BaseDatabaseWrapper, names: Sequence[str]) -> Rows:
-    """(id, name, columns as JSON text, *COUNTERS) of the batteries there are, locked until the transaction ends.
+    """(id, name, columns as JSON text, *COUNTERS, *LIMITS) of the batteries there are, locked until the transaction ends.
 
     In the order of their ids, so that two writers never wait for each other. On PostgreSQL the lock also keeps row ids
     in the order of commits: the next writer draws its ids after this one. SQLite's transaction holds all of it.
     """
-    counters = ", ".join(COUNTERS)
+    counters = ", ".join([*COUNTERS, *LIMITS])
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -77,7 +78,7 @@ def update_counters(connection: BaseDatabaseWrapper, changed: Rows) -> None:
 
 def _update_from_arrays(connection: BaseDatabaseWrapper, changed: Rows) -> None:
     sets = ", ".join(f"{name} = new.{name}" for name in COUNTERS)
-    arrays = ", ".join(["%b::bigint[]"] * 6 + ["%b::double precision[]"] * 5)
+    arrays = ", ".join(["%b::bigint[]"] * 6 + ["%b::double precision[]"] * 6)
     statement = (
         f"UPDATE datahub_battery SET {sets} FROM unnest({arrays}) AS new (id, {', '.join(COUNTERS)}) "
         "WHERE datahub_battery.id = new.id"
@@ -90,6 +91,7 @@ def _update_from_arrays(connection: BaseDatabaseWrapper, changed: Rows) -> None:
 OWN = ("row_digest", "row_late", "received")
 ROWS_A_STATEMENT = (64, 16, 4, 1)
 VALUES_A_STATEMENT = 30_000  # SQLite takes 32,766
+TIMES_A_QUERY = 5_000
 
 
 def insert(
@@ -123,6 +125,22 @@ def _insert_many_a_statement(connection: BaseDatabaseWrapper, statement: str, wi
                 stored += connection.connection.execute(text, values).rowcount
                 done += size
     return stored
+
+
+def stored_among(connection: BaseDatabaseWrapper, battery_id: int, times: Iterable[float]) -> set[tuple[float, int]]:
+    """(test_time, digest) of the rows that are stored at these times."""
+    wanted = sorted(set(times))
+    found: set[tuple[float, int]] = set()
+    with connection.cursor() as cursor:
+        for first in range(0, len(wanted), TIMES_A_QUERY):
+            some = wanted[first : first + TIMES_A_QUERY]
+            marks = ", ".join(repeat("%s", len(some)))
+            cursor.execute(
+                f"SELECT {TEST_TIME}, row_digest FROM {quoted(rows_table(battery_id))} WHERE {TEST_TIME} IN ({marks})",
+                some,
+            )
+            found.update(cursor.fetchall())
+    return found
 
 
 def late_rows_after(connection: BaseDatabaseWrapper, battery_id: int, row_id: int) -> tuple[int, float | None]:

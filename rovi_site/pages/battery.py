@@ -20,6 +20,7 @@ from access.errors import Refused
 from access.roles import Role, role_of
 from datahub import tables
 from datahub.errors import NoSuchBattery
+from datahub.keeping import dropped_in_words, in_words
 from datahub.models import Battery
 from datahub.queries import battery_named, column_names, read_window
 from jobs.queries import jobs_of
@@ -231,7 +232,13 @@ def _data(shown: Shown) -> dict[str, Any]:
     rows = [
         {**row, "cells": [_cell(row["values"][name], battery.columns[name]) for name in names]} for row in shown.newest
     ]
-    return {"column_titles": names, "newest_rows": rows, "jobs": jobs_of(f"datahub.battery:{battery.pk}")[:SHOWN_JOBS]}
+    return {
+        "column_titles": names,
+        "newest_rows": rows,
+        "kept": in_words(battery),
+        "dropped": dropped_in_words(battery),
+        "jobs": jobs_of(f"datahub.battery:{battery.pk}")[:SHOWN_JOBS],
+    }
 
 
 def _cell(value: Any, kind: str) -> str:
@@ -262,7 +269,7 @@ def _forecasts(shown: Shown) -> dict[str, Any]:
         "runs": [RunRow(run, forecast_badge(run, now)) for run in runs],
         "run": chosen,
         "run_badge": forecast_badge(chosen, now) if chosen else None,
-        "run_headline": headline(chosen) if chosen and chosen.result_file else "",
+        "run_headline": headline(chosen) if chosen and chosen.result_rows else "",
         "crossings": crossings_of(chosen),
         "form": shown.form or ForecastForm(initial=initial, battery=battery),
     }

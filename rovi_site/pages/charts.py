@@ -122,7 +122,7 @@ def _newest_forecast(battery: Battery) -> list[dict[str, Any]]:
 
 
 def _record(battery: Battery) -> dict[str, Any]:
-    return {"first": battery.first_test_time, "last": battery.last_test_time, "rows": battery.rows}
+    return {"first": battery.first_test_time, "last": battery.last_test_time, "rows": battery.kept_rows}
 
 
 def _range(shown: TimeRange) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def forecast_page(request: HttpRequest, run_id: int) -> HttpResponse:
     context = {
         "run": run,
         "run_badge": forecast_badge(run, timezone.now()),
-        "run_headline": headline(run) if run.result_file else "",
+        "run_headline": headline(run) if run.result_rows else "",
         "may_run": may_run and run.has_ended,
         "table": _table(run),
         "crossings": crossings_of(run),

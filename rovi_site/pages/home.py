@@ -91,7 +91,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "needing": len({trouble.name for trouble in troubles}),
         "total": len(everything),
         "live": sum(badge.word == "Live" for badge in badges.values()),
-        "stored_rows": sum(battery.rows for battery in everything),
+        "stored_rows": sum(battery.kept_rows for battery in everything),
         "soh": _median_soh(health.values()),
         "rows_a_second": _rows_a_second(everything, badges),
         "filters": [(word, sum(b.word.lower() == word for b in badges.values())) for word in DATA_FILTERS],

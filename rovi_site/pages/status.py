@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -51,7 +51,9 @@ def status_page(request: HttpRequest) -> HttpResponse:
     workers = [WorkerRow(worker, _worker_badge(worker, alive)) for worker in Worker.objects.all()[:SHOWN_WORKERS]]
     queue: Any = queue_summary()
     disk = shutil.disk_usage(settings.ROVI_DATA)
-    totals = Battery.objects.aggregate(rows=Sum("rows"), refused=Sum("refused_rows"), late=Sum("late_rows"))
+    totals = Battery.objects.aggregate(
+        rows=Sum(F("rows") - F("dropped_rows")), refused=Sum("refused_rows"), late=Sum("late_rows")
+    )
     walls = probe_walls()
     context = {
         "latency_ms": latency * 1000,

@@ -135,6 +135,12 @@ def test_what_is_measured_is_told_over_rest(server, tmp_path):
     assert "place,cycle,start_time" in answers
 
 
+def test_how_much_is_kept_is_set_over_rest(server, tmp_path):
+    (limit,) = blocks("docs/how-to/limit-what-is-kept.md", "sh")
+    answer = json.loads(run_shell(limit, server, tmp_path))
+    assert (answer["most_rows"], answer["when_full"], answer["keep_days"]) == (1_000_000, "drop", 90.0)
+
+
 def test_the_example_forecaster_answers_a_band_for_each_hour(server, scripts_run, tmp_path):
     (script,) = blocks(FORECASTER, "python")
     register, run, run_csv = blocks(FORECASTER, "sh")

@@ -40,7 +40,7 @@ def test_an_estimate_tells_where_it_comes_from(register_script, script):
     assert told["libraries"]["numpy"] == np.__version__
     assert told["rows"] == {
         "used": 29, "first_row_id": 1, "last_row_id": 30, "first_test_time": records[0]["test_time"], "not_finite": 1,
-        "late_not_worked_in": 0, "skipped_in_all": {"not_finite": 1},
+        "late_not_worked_in": 0, "skipped_in_all": {"not_finite": 1}, "deleted_since": 0, "deleted_until": None,
     }  # fmt: skip
     assert told["recomputed"] is None
     assert told["checkpoint"]["is_start"]  # a script's state is large: its checkpoints are kept less often

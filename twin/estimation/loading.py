@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F, Q
 
 from datahub.models import Battery
 from datahub.queries import rows_in_order
@@ -160,8 +161,9 @@ def _hand_over_rows(guest: Guest, battery: Battery, required_time: float) -> flo
 
 
 def _keep_start(estimator: Estimator, begun: Begun) -> None:
-    """Where it begins, unless it has stepped rows already: a retry goes on from where it stopped."""
-    begins = EstimatorProgress.objects.filter(pk=estimator.pk, rows_seen=0)
+    """Where it begins, unless it has taken rows already: a retry goes on from where it stopped."""
+    untouched = Q(rows_seen=0) | Q(rows_stepped=0, cursor=F("estimator__battery__dropped_to"))
+    begins = EstimatorProgress.objects.filter(untouched, pk=estimator.pk)
     if begins.update(state_names=begun.state_names, checkpoint=begun.checkpoint):
         tables.drop(connection, estimator.pk)
         tables.create(connection, estimator.pk, begun.state_names)

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from datahub import tables as tables_of_rows
 from energykit.ukf import FleetFilter, JointFilterParameters
 from jobs.queue import enqueue
 from twin import tables
@@ -45,7 +46,14 @@ def _begin(estimator_id: int) -> bool:
             return False
         assert progress.late_from is not None
         estimator = Estimator.objects.select_related("battery").get(pk=estimator_id)
-        start = newest_before(estimator, progress.late_from)
+        if estimator.battery.dropped_until is None:
+            start = newest_before(estimator, progress.late_from)
+        else:
+            start = _start_after_dropped_rows(estimator, progress)
+            if start is None:
+                # Seen by then, and passed over: from before what is left of the rows nothing can be made anew.
+                EstimatorProgress.objects.filter(pk=estimator_id).update(late_from=None, updated=timezone.now())
+                return False
         if start is None and not estimator.is_script:
             start = keep_start(estimator, stand_before_the_first_row(estimator))
         # A process that died may have left one behind.
@@ -73,6 +81,24 @@ def _begin(estimator_id: int) -> bool:
             )
             again.save(update_fields=["start_job"])
     return True
+
+
+def _start_after_dropped_rows(estimator: Estimator, progress: EstimatorProgress) -> Checkpoint | None:
+    """A kept checkpoint with all rows after it still there, if late rows came after it; those before it stay out."""
+    battery, late_from = estimator.battery, progress.late_from
+    assert battery.dropped_until is not None
+    assert late_from is not None
+    usable = estimator.checkpoints.filter(latest_time__gt=battery.dropped_until, is_again=False)
+    before = usable.filter(latest_time__lte=late_from).order_by("-latest_time", "-latest_row").first()
+    if before is not None:
+        return before
+    first = usable.order_by("latest_time", "latest_row").first()
+    if first is None or first.latest_time is None:
+        return None
+    worked_in = estimator.recomputed.values_list("up_to", flat=True).first() or 0
+    if not tables_of_rows.has_late_rows(connection, battery.pk, first.latest_time, worked_in, progress.cursor):
+        return None
+    return first
 
 
 def set_out(again: Recomputation, start: Checkpoint) -> None:

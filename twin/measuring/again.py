@@ -7,6 +7,8 @@ One that is lost with its process is begun anew.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,10 +33,11 @@ class MeasuringAgain:
 
     def __init__(self, target: Target, fence: int) -> None:
         progress = target.progress
-        rows, up_to, late_from = tables.what_waits(connection, target.battery.pk, progress.cursor)
+        until = target.battery.dropped_until
+        rows, up_to, late_from = tables.what_waits(connection, target.battery.pk, progress.cursor, until)
         late_from = None if target.has_other_rules else late_from
         meter, place = _start(target, late_from)
-        self._again = Again(Step(target, fence, meter, Measured(), up_to, rows), place, meter.open_place)
+        self._again = Again(Step(target, fence, meter, Measured(), up_to, rows), place, meter.open_place, until)
         self._after, self._rows, self._kept_at = place, 0, meter.totals.rows
         total = max(0, progress.rows_seen + rows - meter.totals.rows)
         self._mine().update(stale_from=late_from, again_rows=0, again_of=total)
@@ -72,13 +75,29 @@ class MeasuringAgain:
 
 
 def _start(target: Target, late_from: float | None) -> tuple[Meter, Place | None]:
-    """A meter as it stood at the last checkpoint that no late row precedes, and where that was."""
-    if late_from is not None:
-        kept = MeasuredCheckpoint.objects.filter(battery=target.battery, test_time__lte=late_from)
-        for checkpoint in kept.order_by("-test_time"):
-            try:
-                meter = Meter.restored(target.rules, bytes(checkpoint.state))
-            except BadCheckpoint:
-                continue
-            return meter, (checkpoint.test_time, checkpoint.row_id)
+    """A meter as it stood at the last checkpoint that no late row precedes, and where that was.
+
+    Where rows were deleted, only a checkpoint after all of them will do, or else the place that it has come to: late
+    rows from before it are passed over, and other rules hold from there on.
+    """
+    for checkpoint in () if late_from is None else _usable_checkpoints(target, late_from):
+        try:
+            meter = Meter.restored(target.rules, bytes(checkpoint.state))
+        except BadCheckpoint:
+            continue
+        return meter, (checkpoint.test_time, checkpoint.row_id)
+    if target.battery.dropped_until is not None:
+        with suppress(BadCheckpoint):
+            meter = Meter.restored(target.rules, bytes(target.progress.checkpoint or b""))
+            return meter, meter.newest
     return Meter(target.rules), None
+
+
+def _usable_checkpoints(target: Target, late_from: float) -> Iterator[MeasuredCheckpoint]:
+    """The newest ones before the late rows; where rows were deleted, later ones too, and none that rows after lack."""
+    kept, until = MeasuredCheckpoint.objects.filter(battery=target.battery), target.battery.dropped_until
+    if until is not None:
+        kept = kept.filter(test_time__gt=until)
+    yield from kept.filter(test_time__lte=late_from).order_by("-test_time")
+    if until is not None:
+        yield from kept.filter(test_time__gt=late_from).order_by("test_time")

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from datahub.models import Battery
 from energykit.measuring import Cycle, Measured, Meter, Resistance
 from twin.estimation.lease import this_process
 from twin.measuring import tables
@@ -76,6 +77,7 @@ class Again:
     step: Step
     place: Place | None
     first_cycle: int
+    dropped_until: float | None = None  # of the battery, when it began
     checkpoints: list[MeasuredCheckpoint] = field(default_factory=list)
 
 
@@ -102,7 +104,7 @@ def commit_again(again: Again) -> bool:
     step = again.step
     battery = step.target.battery
     with transaction.atomic():
-        if not _still_mine([step]):
+        if not _still_mine([step]) or _misses_rows(again):
             return False
         MeasuredCycle.objects.filter(battery=battery, place__gte=again.first_cycle).delete()
         later = _later_than(again.place)
@@ -132,6 +134,15 @@ def _keep_soc(steps: Sequence[Step]) -> None:
             kept = MeasuredSoc.objects.filter(battery=step.target.battery.pk)
             kept.filter(_later_than(step.soc.begin) | others).delete()
     MeasuredSoc.objects.bulk_create([each for step in steps for each in step.soc.kept], ignore_conflicts=True)
+
+
+def _misses_rows(again: Again) -> bool:
+    """Whether rows after its beginning were deleted while it read them."""
+    battery = again.step.target.battery
+    until = Battery.objects.values_list("dropped_until", flat=True).get(pk=battery.pk)
+    if until is None or until == again.dropped_until:
+        return False
+    return again.place is None or again.place[0] <= until
 
 
 def _still_mine(steps: Iterable[Step]) -> list[Step]:

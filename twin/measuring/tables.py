@@ -25,13 +25,19 @@ def update_progress(connection: BaseDatabaseWrapper, values: Iterable[Sequence[A
         cursor.executemany(UPDATE_PROGRESS, list(values))
 
 
-def what_waits(connection: BaseDatabaseWrapper, battery_id: int, cursor: int) -> tuple[int, int, float | None]:
-    """How many rows came after the one with the id `cursor`, the greatest id, least test_time (s) of the late ones."""
+def what_waits(
+    connection: BaseDatabaseWrapper, battery_id: int, cursor: int, dropped_until: float | None = None
+) -> tuple[int, int, float | None]:
+    """How many rows came after the one with the id `cursor`, the greatest id, least test_time (s) of the late ones.
+
+    Of the late ones those up to `dropped_until` do not count.
+    """
+    condition, values = ("", []) if dropped_until is None else (f" AND {TEST_TIME} > %s", [dropped_until])
     with connection.cursor() as asked:
         asked.execute(
-            f"SELECT COUNT(*), MAX(row_id), MIN(CASE WHEN row_late THEN {TEST_TIME} END) "
+            f"SELECT COUNT(*), MAX(row_id), MIN(CASE WHEN row_late{condition} THEN {TEST_TIME} END) "
             f"FROM {quoted(rows_table(battery_id))} WHERE row_id > %s",
-            [cursor],
+            [*values, cursor],
         )
         rows, newest, late_from = asked.fetchone()
     return rows, newest or cursor, late_from

@@ -17,6 +17,7 @@ from datahub.models import Battery
 from datahub.queries import RowBlock
 from energykit.measuring import MeasuringRules, Meter, MeterRows
 from energykit.measuring.checkpoint import HEAD
+from twin.dropping import before_the_first_row
 from twin.estimation.sieve import NEEDED
 from twin.estimation.work import first_with_columns
 from twin.health import positive_number
@@ -45,14 +46,16 @@ class Target:
     @property
     def has_other_rules(self) -> bool:
         """What is measured so far went by other rules than these."""
-        return bool(self.progress.rows_seen) and self.progress.rules != self.rules.as_mapping()
+        has_begun = self.progress.rows_seen > 0 and bool(self.progress.rules)
+        return has_begun and self.progress.rules != self.rules.as_mapping()
 
 
 def begin_new_ones() -> None:
     """A record of progress for each battery with rows that has none."""
-    missing = Battery.objects.filter(rows__gt=0, measured=None).values_list("pk", flat=True)
+    missing = Battery.objects.filter(rows__gt=0, measured=None).only("dropped_to", "dropped_rows")
     MeasuredProgress.objects.bulk_create(
-        [MeasuredProgress(battery_id=battery_id) for battery_id in missing], ignore_conflicts=True
+        [MeasuredProgress(battery=battery, **before_the_first_row(battery)) for battery in missing],
+        ignore_conflicts=True,
     )
 
 
