@@ -1,0 +1,1 @@
+"""Backups of a running installation, and putting one back: the database and the uploaded files in one archive."""
