@@ -21,7 +21,6 @@ from datahub.charting import tables as charting_tables
 from datahub.validators import check_battery_name, check_days
 from jobs.models import Job
 
-
 REFUSE, DROP = "refuse", "drop"
 WHEN_FULL = ((REFUSE, "refuse new rows"), (DROP, "delete the oldest rows"))
 

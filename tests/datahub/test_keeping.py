@@ -9,13 +9,16 @@ from django.urls import reverse
 
 from access.roles import Role
 from datahub import retention
+from datahub.charting import drawing
+from datahub.charting import tables as charting_tables
+from datahub.charting.summarising import summarise_more
 from datahub.errors import BatteryFull, RecordsRefused
 from datahub.ingest import store_columns, store_records
 from datahub.ingest.commit import commit_group
 from datahub.ingest.sieve import Submission
 from datahub.keeping import in_words, keeping_of
 from datahub.models import Battery
-from datahub.queries import battery_named, downsampled, records, rows_after, stats
+from datahub.queries import battery_named, chart, records, rows_after, stats
 from datahub.registration import register_battery, update_battery
 from datahub.retention import Round, drop_old_rows, drop_portion, due
 from datahub.tables import quoted, rows_table
@@ -126,7 +129,7 @@ def test_the_oldest_rows_go_and_every_reader_agrees(monkeypatch):
     assert (found.first_test_time, found.last_test_time, found.dropped_until) == (6.0, 21.0, 21.0)
     assert found.first_received == records(found)[0]["received"]
     assert stats()["cell"]["data_stats"]["rows"] == 4
-    assert downsampled(found, ["voltage"])["voltage"]["test_time"] == [6.0, 7.0, 8.0, 9.0]
+    assert chart(found, ["voltage"]).lines["voltage"].test_time == [6.0, 7.0, 8.0, 9.0]
     assert rows_after(found, 0, 10).ids.tolist() == [9, 10, 11, 12]  # a cursor from before goes on after what is gone
     assert store_records("cell", rows(22, 23)).stored == 1
     newest = records(battery_named("cell"))[-1]
@@ -175,6 +178,29 @@ def test_the_duty_looks_now_and_then_and_serves_every_battery(settings, monkeypa
     store_records("cell", rows(5, 9))
     assert not drop_old_rows(seen)  # it looked just now
     assert battery_named("cell").kept_rows == 6
+
+
+def test_charts_of_many_rows_show_none_that_is_deleted(monkeypatch):
+    monkeypatch.setattr(drawing, "RAW_ROWS", 10)
+    battery(most_rows=1000, when_full="drop")
+    spike = {"test_time": 300.5, "voltage": 99.0}
+    store_records("cell", [*rows(0, 301), spike, *rows(301, 900)])
+    assert not summarise_more(battery_named("cell").pk)
+
+    def drawn():
+        found = chart(battery_named("cell"), ["voltage"], points=20)
+        return found.rows, found.lines["voltage"]
+
+    assert max(drawn()[1].values) == 99.0
+    update_battery(battery_named("cell"), most_rows=590)  # the spike's block stays in part
+    drop_all()
+    left, line = drawn()
+    assert (left, max(line.values)) == (590, 3.899)
+    charting_tables.drop(connection, battery_named("cell").pk)
+    assert drawn() == (left, line)  # as from the rows alone
+    while summarise_more(battery_named("cell").pk):
+        continue
+    assert drawn() == (left, line)
 
 
 # --- doors ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.db.migrations.recorder import MigrationRecorder  # noqa: E402
 from django.test import Client  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
 from datahub.models import Battery  # noqa: E402
 from datahub.queries import battery_named, records  # noqa: E402
@@ -68,9 +69,10 @@ def estimates_of(name: str) -> list[list[float]]:
 def look_at_pages() -> dict[str, int]:
     client = Client(headers={"host": "localhost"})
     client.force_login(User.objects.get(username="admin"))
+    pages = ("home", "status", "jobs", "forecasts", "forecast-scores-page", "parameter-sets")
     addresses = [
-        "/", "/status/", "/jobs/", "/forecasts/", "/db/stats", "/online/status", "/api/v1/batteries/", "/api/v1/jobs/",
-        "/api/v1/estimators/", "/api/v1/forecasters/", "/api/v1/forecasts/", "/api/v1/imports/", "/healthz/ready",
+        *map(reverse, pages), "/db/stats", "/online/status", "/healthz/ready",
+        *(f"/api/v1/{each}/" for each in ("batteries", "jobs", "estimators", "forecasters", "forecasts", "imports")),
     ]  # fmt: skip
     for battery in Battery.objects.all():
         addresses.append(f"/dashboard/{battery.name}")
