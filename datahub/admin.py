@@ -73,7 +73,9 @@ class BatteryAdmin(admin.ModelAdmin):
         return super().get_form(request, obj, change, **{**kwargs, "form": battery_form()})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Battery | None = None) -> tuple[str, ...]:
-        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+        fixed = (*self.readonly_fields, "name") if obj else self.readonly_fields
+        # A limit deletes rows, which is for administrators.
+        return fixed if role_of(request.user) >= Role.ADMINISTRATOR else (*fixed, *KEEPING)
 
     def save_model(self, request: HttpRequest, obj: Battery, form: Any, change: bool) -> None:
         assert isinstance(form, BatteryForm)

@@ -9,12 +9,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.permissions import OnlyAdministrators, ViewerReadsOperatorWrites, why_upload_is_refused
+from access.roles import Role, role_of
 from datahub import queries
 from datahub.downloads import download
 from datahub.errors import NotConfirmed
@@ -23,7 +25,7 @@ from datahub.imports.requesting import request_import
 from datahub.losses import loss_of
 from datahub.models import Battery, DataImport
 from datahub.negotiation import ROW_RENDERERS, RowsNegotiation
-from datahub.registration import delete_battery, finish, register_battery, reopen, update_battery
+from datahub.registration import KEEPING, delete_battery, finish, register_battery, reopen, update_battery
 from datahub.serializers import BatterySerializer, DataImportSerializer, TruthSerializer
 from datahub.truths import checked_truths, store_truths, truths_in
 from datahub.units import unit_of
@@ -81,6 +83,7 @@ class BatteryViewSet(viewsets.ModelViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Makes a battery; 409 where one of this name exists. `metadata` is a BatteryMetadata document."""
         wishes = self._wishes(request)
+        check_may_limit(request.user, Battery(), wishes)
         wants_finished = wishes.pop("finished_at", False)
         battery = register_battery(wishes.pop("metadata", None), must_be_new=True, **wishes)
         if wants_finished:
@@ -88,9 +91,10 @@ class BatteryViewSet(viewsets.ModelViewSet):
         return Response(self.get_serializer(battery).data, status=201)
 
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Changes description, metadata, is_simulated, finished or how much is kept. The name stays: rows go to it."""
+        """Changes description, metadata, is_simulated, finished and how much is kept, which takes an administrator."""
         battery = self.get_object()
         wishes = self._wishes(request)
+        check_may_limit(request.user, battery, wishes)
         wishes.pop("name", None)
         if "finished_at" in wishes:
             (finish if wishes.pop("finished_at") else reopen)(battery)
@@ -188,6 +192,13 @@ class DataImportViewSet(
     def create(self, request: Request) -> Response:
         """Imports a file as a job. Without `battery`, the file's metadata or its name tells whose rows it holds."""
         return answer_to_import(request, None)
+
+
+def check_may_limit(user: Any, battery: Battery, wishes: dict[str, Any]) -> None:
+    """A limit deletes rows, which is for administrators; one that is sent back as it was is none."""
+    changed = any(wishes[name] != getattr(battery, name) for name in KEEPING if name in wishes)
+    if changed and role_of(user) < Role.ADMINISTRATOR:
+        raise PermissionDenied("How much is kept takes the role administrator: a limit deletes rows.")
 
 
 def answer_to_import(request: Request, battery: Battery | None) -> Response:

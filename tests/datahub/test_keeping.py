@@ -205,7 +205,7 @@ def test_charts_of_many_rows_show_none_that_is_deleted(monkeypatch):
 
 # --- doors ---------------------------------------------------------------------------------------------------------
 def test_the_limits_are_fields_of_rest(client_as):
-    client = client_as("operator")
+    client = client_as("administrator")
     made = client.post("/api/v1/batteries/", {"name": "cell", "most_rows": 3, "when_full": "drop"}, format="json")
     path = f"/api/v1/batteries/{made.json()['id']}/"
     assert (made.status_code, made.json()["most_rows"], made.json()["when_full"]) == (201, 3, "drop")
@@ -227,7 +227,7 @@ def test_the_admin_and_the_page_tell_how_full_it_is(client, user_with_role):
     found = battery(most_rows=4, when_full="drop")
     store_records("cell", rows(0, 5))
     drop_all()
-    client.force_login(user_with_role(Role.OPERATOR.group))
+    client.force_login(user_with_role(Role.ADMINISTRATOR.group))
     path = f"/admin/datahub/battery/{found.pk}/change/"
     kept = "4 of 4 rows (100 %); then the oldest are deleted."
     shown = client.get(path).content.decode()
@@ -240,3 +240,18 @@ def test_the_admin_and_the_page_tell_how_full_it_is(client, user_with_role):
     assert answer.status_code == 302
     found.refresh_from_db()
     assert (found.most_rows, found.when_full, found.keep_days) == (9, "refuse", 1.5)
+
+
+def test_a_limit_deletes_rows_so_it_takes_an_administrator(client, client_as, user_with_role):
+    found = battery(most_rows=4)
+    rest = client_as("operator")
+    path = f"/api/v1/batteries/{found.pk}/"
+    assert rest.patch(path, {"most_rows": 1}, format="json").status_code == 403
+    assert rest.post("/api/v1/batteries/", {"name": "new", "keep_days": 1}, format="json").status_code == 403
+    as_it_is = {name: value for name, value in rest.get(path).json().items() if name != "metadata"}
+    assert rest.patch(path, as_it_is | {"description": "told"}, format="json").status_code == 200
+    client.force_login(user_with_role("engineer"))
+    admin = f"/admin/datahub/battery/{found.pk}/change/"
+    client.post(admin, {"description": "x", "most_rows": "1", "when_full": "drop", "keep_days": "1"})
+    found.refresh_from_db()
+    assert (found.description, found.most_rows, found.when_full, found.keep_days) == ("x", 4, "", None)

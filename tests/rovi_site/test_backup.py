@@ -1,0 +1,207 @@
+"""A backup is taken while rows stream in and estimators run; put back, it is that moment, row for row, and goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+
+from rovi_site.backup.archive import DATABASE, MANIFEST, Manifest, Writer, described, manifest_of, unpack
+from rovi_site.backup.errors import CannotRestore
+from tests import services
+from tests.disturbed import Stand, batteries
+from tests.sending import acknowledged_in
+from tests.servers import PROJECT
+
+ROWS = 900
+ROWS_A_SECOND = 20.0  # of each battery: a backup finds them on their way, on a busy machine too
+FLEET = batteries(built_in=2, scripts=0)
+
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
+
+
+class Installation(Stand):
+    """On the server that tests find, where they run on PostgreSQL."""
+
+    def __init__(self, data: Path) -> None:
+        server = SimpleNamespace(url=services.postgres_url(), is_running=True)
+        super().__init__(data, server if connection.vendor == "postgresql" else None, fleet=FLEET, rows=ROWS)
+
+    def refusal(self, *arguments: str) -> str:
+        """What a command says that is refused."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
+    def everything(self) -> dict[str, list[str]]:
+        """All rows of all tables, as text."""
+        listed = (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            if self.vendor == "sqlite"
+            else "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
+        return {name: sorted(map(repr, self.ask(f'SELECT * FROM "{name}"'))) for (name,) in sorted(self.ask(listed))}
+
+
+class Bare(Installation):
+    """Nothing is in it."""
+
+    def __enter__(self) -> Bare:
+        if self.vendor == "postgresql":
+            self._on_the_server(f"CREATE DATABASE {self.database}")
+        return self
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    return tmp_path_factory.mktemp("archives")
+
+
+@pytest.fixture(scope="module")
+def source(archives, tmp_path_factory):
+    """Backed up as `running.tar.gz` in the midst of its work, and as `at-rest.tar` at its end."""
+    with Installation(tmp_path_factory.mktemp("source") / "data") as running:
+        uploaded = running.data / "uploads" / "imports" / "α file"
+        uploaded.parent.mkdir(parents=True)
+        uploaded.write_bytes(b"rows" * 1000)
+        running.begin(ROWS_A_SECOND)
+        running.wait_for(200)
+        running.acknowledged_before = {
+            name: acknowledged_in(running.log_folder / f"{place}.journal") for place, name in enumerate(running.names)
+        }
+        running.manage("backup", str(archives / "running.tar.gz"), "--with-secret-key")
+        running.finish()
+        running.kill_all()
+        running.manage("backup", str(archives / "at-rest.tar"))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def restored(source, archives, tmp_path_factory):
+    with Bare(tmp_path_factory.mktemp("restored") / "data") as found:
+        found.manage("restore", str(archives / "running.tar.gz"))
+        found.token = source.token
+        yield found
+
+
+def test_it_is_one_moment_of_the_installation_row_for_row(source, restored):
+    for name in source.names:
+        rows, estimates = restored.rows_of(name), restored.estimates_of(name)
+        assert source.acknowledged_before[name] <= len(rows) < ROWS
+        assert rows == source.rows_of(name)[: len(rows)]
+        assert estimates == source.estimates_of(name)[: len(estimates)]
+        assert restored.progress_of(name)[0][1] == len(estimates)  # estimates and cursor are of one moment
+    assert (restored.data / "uploads" / "imports" / "α file").read_bytes() == b"rows" * 1000
+    assert (restored.data / "secret_key").read_text() == (source.data / "secret_key").read_text()
+
+
+def test_it_goes_on_from_there_to_the_same_end(source, restored):
+    restored.begin()
+    restored.finish()
+    restored.kill_all()
+    assert restored.losses() == []
+    for name in source.names:
+        assert restored.rows_of(name) == source.rows_of(name)
+        assert restored.estimates_of(name) == source.estimates_of(name)
+        assert restored.progress_of(name) == source.progress_of(name)
+
+
+def test_over_something_else_it_goes_only_when_told_and_what_was_there_lies_aside(source, restored, archives):
+    before = restored.everything()
+    archive = str(archives / "at-rest.tar")
+    assert "A worker is alive" in restored.refusal("restore", "--replace", archive)  # it was, a moment ago
+    table = "jobs_worker"
+    restored_at = datetime(2020, 1, 1, tzinfo=UTC).isoformat(sep=" ")
+    change(restored, f"UPDATE {table} SET heartbeat = '{restored_at}'")
+    assert "--replace" in restored.refusal("restore", archive)
+    assert {name: rows for name, rows in restored.everything().items() if name != table} == {
+        name: rows for name, rows in before.items() if name != table
+    }
+    told = restored.manage("restore", "--replace", archive)
+    assert "What was there before is in" in told
+    assert restored.everything() == source.everything()
+    (aside,) = restored.data.glob("before-restore-*")
+    assert (aside / "uploads" / "imports" / "α file").exists()
+    if restored.vendor == "sqlite":
+        assert (aside / "rovi.sqlite3").exists()
+    else:
+        (kept,) = restored.ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'before_restore_%'")
+        assert restored.ask(f'SELECT count(*) FROM "{kept[0]}".datahub_battery') == [(len(FLEET),)]
+
+
+def test_what_cannot_be_put_back_changes_nothing(restored, archives, tmp_path):
+    change(restored, "UPDATE jobs_worker SET heartbeat = '2020-01-01 00:00:00+00'")
+    before = restored.everything()
+    later = made(tmp_path / "later.tar", migrations=["datahub.9999_from_afar"])
+    assert "datahub.9999_from_afar is not known here" in restored.refusal("restore", "--replace", later)
+    broken = made(tmp_path / "broken.tar")
+    assert restored.refusal("restore", "--replace", broken)
+    assert restored.everything() == before
+    assert (restored.data / "uploads" / "imports" / "α file").exists()
+    assert "is there already" in restored.refusal("backup", broken)
+
+
+def change(installation: Installation, statement: str) -> None:
+    """`ask` reads; this writes."""
+    if installation.vendor == "sqlite":
+        import sqlite3
+
+        with sqlite3.connect(installation.data / "rovi.sqlite3") as database:
+            database.execute(statement)
+        return
+    import psycopg
+
+    with psycopg.connect(installation.environment["DATABASE_URL"]) as database:
+        database.execute(statement)
+
+
+def made(path: Path, *, vendor: str = "", migrations: list[str] | None = None) -> str:
+    """An archive whose database is none."""
+    writer = Writer(path, path.name)
+    told = Manifest("2026-01-01T00:00:00+00:00", vendor or connection.vendor, migrations or [])
+    writer.add_bytes(MANIFEST, described(told))
+    writer.add_bytes(DATABASE, b"nonsense" * 1000)
+    writer.close()
+    return str(path)
+
+
+# --- the archive alone ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("ending", [".tar", ".tar.gz", ".tar.xz"])
+def test_an_archive_that_is_damaged_or_cut_short_is_refused(tmp_path, ending):
+    whole = Path(made(tmp_path / f"whole{ending}")).read_bytes()
+    unpack(tmp_path / f"whole{ending}", tmp_path / "unpacked")
+    assert (tmp_path / "unpacked" / DATABASE).read_bytes() == b"nonsense" * 1000
+    place = whole.index(b"nonsense") + 100 if ending == ".tar" else len(whole) // 2
+    for content in (whole[:place], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]):
+        damaged = tmp_path / f"damaged{ending}"
+        damaged.write_bytes(content)
+        with pytest.raises(CannotRestore):
+            unpack(damaged, tmp_path / "nothing")
+
+
+def test_what_is_no_backup_is_told_so(tmp_path):
+    (tmp_path / "text").write_text("no archive")
+    with pytest.raises(CannotRestore, match="cannot be read"):
+        manifest_of(tmp_path / "text")
+    with tarfile.open(tmp_path / "other.tar", "w") as other:
+        other.add(tmp_path / "text", "text")
+    with pytest.raises(CannotRestore, match="is no backup of ROVI"):
+        manifest_of(tmp_path / "other.tar")
+    with pytest.raises(CannotRestore, match="cannot be read"):
+        manifest_of(tmp_path / "nowhere.tar")
+
+
+def test_a_member_that_would_leave_the_folder_is_refused(tmp_path):
+    writer = Writer(tmp_path / "evil.tar", "evil.tar")
+    writer.add_bytes("../evil", b"x")
+    writer.close()
+    with pytest.raises(CannotRestore):
+        unpack(tmp_path / "evil.tar", tmp_path / "inside")
+    assert not (tmp_path / "evil").exists()
