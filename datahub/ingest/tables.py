@@ -36,7 +36,7 @@ BATTERIES_AN_UPDATE = 64
 
 
 def lock_accounts(connection: BaseDatabaseWrapper, names: Sequence[str]) -> Rows:
-    """(id, name, columns as JSON text, *COUNTERS, *LIMITS) of the batteries there are, locked until the transaction ends.
+    """(id, name, columns as JSON, *COUNTERS, *LIMITS) of the batteries there are, locked until the transaction ends.
 
     In the order of their ids, so that two writers never wait for each other. On PostgreSQL the lock also keeps row ids
     in the order of commits: the next writer draws its ids after this one. SQLite's transaction holds all of it.
