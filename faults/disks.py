@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 BLOCK = bytes(1 << 20)
 
 
 class SmallDisk:
-    """A tmpfs of so many bytes, mounted inside the context. Mounting takes root."""
+    """A tmpfs of so many bytes, mounted inside the context, where every user may go. Mounting takes root."""
 
-    def __init__(self, folder: Path, size: int) -> None:
-        self.folder = folder
+    def __init__(self, size: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rovi-disk-"))
         self.size = size
 
     def __enter__(self) -> SmallDisk:
-        self.folder.mkdir(parents=True)
         self._run("mount", "-t", "tmpfs", "-o", f"size={self.size},mode=755", "tmpfs", str(self.folder))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._run("umount", "--lazy", str(self.folder))
+        self.folder.rmdir()
 
     def fill(self) -> None:
         """To the last byte."""

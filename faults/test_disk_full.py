@@ -28,7 +28,7 @@ def _cluster_on(disk: SmallDisk) -> Cluster:
 def test_a_full_disk_stops_rows_loses_none_and_is_told(database, tmp_path, tell, seed):
     fleet = batteries(2, 1)
     with (
-        SmallDisk(tmp_path / "disk", 400 * 2**20) as disk,
+        SmallDisk(400 * 2**20) as disk,
         _cluster_on(disk) if database == "PostgreSQL" else nullcontext() as own,
         Stand(tmp_path / "undisturbed", own, fleet=fleet, rows=ROWS) as undisturbed,
         Stand(disk.folder / "data", own, fleet=fleet, rows=ROWS, logs=tmp_path / "logs", seed=seed) as stand,
@@ -64,7 +64,7 @@ def test_a_full_disk_stops_rows_loses_none_and_is_told(database, tmp_path, tell,
 def test_a_folder_that_cannot_be_written_is_told_and_taken_up_again(tmp_path, tell):
     """SQLite's alone: with PostgreSQL the rows lie elsewhere."""
     with (
-        SmallDisk(tmp_path / "disk", 200 * 2**20) as disk,
+        SmallDisk(200 * 2**20) as disk,
         Stand(disk.folder / "data", fleet=batteries(2, 0), rows=ROWS, logs=tmp_path / "logs") as stand,
     ):
         disk.read_only(True)
