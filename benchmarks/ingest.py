@@ -1,9 +1,13 @@
-"""How many rows a second the upload socket takes, beside a bare WebSocket server on the same machine in the same run.
+"""Rows into the upload socket: `python -m benchmarks.ingest`, beside a bare WebSocket server in the same run.
 
-    python benchmarks/ingest.py [--seconds 5] [--servers daphne uvicorn] [--database postgres://…]
+For each database, server, number of sockets and rows a frame: rows a second at full speed, then the time from frame to
+acknowledgement at half of that speed. The servers of a case run side by side and are measured in turn, so that a case's
+figures come from the same half minute; each is a process of its own with a folder of its own, which is removed. Then
+the same with a filter for each battery, and with ten pages watching beside it. Parts: `--databases`, `--servers`,
+`--sockets`, `--rows`, `--no-company`.
 
-Each server runs as its own process with a folder of its own, which is removed. Loss is checked twice: every row sent
-must be acknowledged, and /db/stats must count as many.
+The load client shares the machine with the servers, and with few cores so do the worker and PostgreSQL. Loss is checked
+twice: every row sent must be acknowledged, and /db/stats must count as many.
 """
 
 from __future__ import annotations
@@ -22,85 +26,221 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from load import Outcome, run_load
+from benchmarks.bench import Figure, alone, apart, postgres_database
+from benchmarks.load import Outcome, run_load
+from benchmarks.watchers import watching
 
 ROOT = Path(__file__).resolve().parent.parent
 USER, PASSWORD = "benchmark", secrets.token_urlsafe(12)
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-CASES = [(1, 1, 256), (10, 1, 256), (100, 1, 64), (1, 100, 16), (10, 100, 16), (100, 100, 4)]  # sockets, rows, window
+SOCKETS, ROWS = (1, 10, 100, 1000), (1, 100)  # rows a frame
+PAGES = 10
+COST_OF_ESTIMATION = 0.15  # the most that estimation may take from ingest where a core is free for it
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+@dataclass(frozen=True)
+class Case:
+    sockets: int
+    records: int  # rows a frame
+
+    @property
+    def window(self) -> int:
+        """Frames a socket has under way; together they hold what a few commits do."""
+        frames = 2560 if self.records == 1 else 160
+        return max(1, min(256 if self.records == 1 else 16, frames // self.sockets))
+
+    @property
+    def least_share(self) -> float | None:
+        """The goals of docs/performance.md."""
+        if self.records == 1:
+            return 0.6 if self.sockets in (10, 100) else None
+        return 0.4
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sockets:,} socket{'s' * (self.sockets > 1)}, {self.records} row{'s' * (self.records > 1)} a frame"
+        )
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs: `kind` is floor, daphne or uvicorn."""
+
+    kind: str
+    port: int
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--databases", nargs="+", default=["SQLite", "PostgreSQL"], choices=["SQLite", "PostgreSQL"])
     parser.add_argument("--servers", nargs="+", default=["daphne", "uvicorn"], choices=["daphne", "uvicorn"])
-    parser.add_argument("--database", default="", help="DATABASE_URL of an empty one; default SQLite")
-    asked = parser.parse_args()
-    heading = ("server", "sockets", "rows a frame", "rows/s", "of floor", "p50 ms", "p99 ms", "lost")
-    print("".join(f"{word:>14}" for word in heading))
-    failed = False
-    with ExitStack() as servers:
-        # All run at once and are measured in turn, so that a case's figures come from the same half minute.
-        ports = {server: servers.enter_context(running(server, asked.database)) for server in ["floor", *asked.servers]}
-        for sockets, records, window in CASES:
-            floor = 0.0
-            for server, port in ports.items():
-                outcome, lost = measured(server, port, sockets, records, window, asked.seconds)
-                floor = floor or outcome.rows_a_second
-                failed |= lost != 0 or bool(outcome.troubles)
-                report(server, sockets, records, outcome, floor, lost)
-    if failed:
-        raise SystemExit("Rows were lost, or a socket broke.")
+    parser.add_argument("--sockets", nargs="+", type=int, default=SOCKETS)
+    parser.add_argument("--rows", nargs="+", type=int, default=ROWS, help="a frame")
+    parser.add_argument("--no-company", action="store_true", help="without estimators and pages")
 
 
-def measured(server: str, port: int, sockets: int, records: int, window: int, seconds: float) -> tuple[Outcome, int]:
-    """The outcome, and how many rows were sent and are not both acknowledged and stored."""
-    names = [f"{sockets}x{records}-{number}" for number in range(sockets)]
-    paths = [f"/db/upload/{name}?ack=1" for name in names]
-    outcome = asyncio.run(run_load(port, paths, AUTHORIZATION, records, window, seconds))
+def figures(asked: argparse.Namespace) -> Iterator[Figure]:
+    seconds = asked.seconds
+    cases = [Case(sockets, records) for records in asked.rows for sockets in asked.sockets]
+    if asked.quick:
+        seconds, cases = 1.0, [case for case in cases if case.sockets in (1, 10)]
+    lost = 0
+    for vendor in asked.databases:
+        server = asked.postgres if vendor == "PostgreSQL" else ""
+        if vendor == "PostgreSQL" and not server:
+            continue
+        with ExitStack() as stack:
+            servers = [stack.enter_context(running(kind, server)) for kind in ["floor", *asked.servers]]
+            for case in cases:
+                floor, *ours = [Measured.of(server, case, seconds) for server in servers]
+                for one in ours:
+                    lost += one.lost
+                    yield one.beside(floor, vendor)
+        if not asked.no_company:
+            for kind in asked.servers:
+                yield from in_company(vendor, server, kind, 1.0 if asked.quick else 2 * seconds)
+    if lost:
+        raise SystemExit(f"{lost} rows were lost, or a socket broke.")
+
+
+# --- one case ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Measured:
+    """`lost` rows were sent and are not both acknowledged and stored."""
+
+    server: Server
+    case: Case
+    full: Outcome
+    half: Outcome
+    lost: int
+
+    @classmethod
+    def of(cls, server: Server, case: Case, seconds: float) -> Measured:
+        full, lost = measured(server, case, "full", seconds)
+        half, lost_too = measured(server, case, "half", seconds, full.rows_a_second / 2)
+        return cls(server, case, full, half, lost + lost_too)
+
+    def beside(self, floor: Measured, vendor: str) -> Figure:
+        troubles = [*self.full.troubles, *self.half.troubles][:1]
+        notes = [
+            f"at half load p50 {self.half.latency(0.5) * 1000:.1f} ms, p99 {self.half.latency(0.99) * 1000:.1f} ms"
+        ]
+        notes.append(f"floor's {floor.half.latency(0.5) * 1000:.1f} and {floor.half.latency(0.99) * 1000:.1f} ms")
+        return Figure(
+            f"{vendor}, {self.server.kind}, {self.case}", self.full.rows_a_second, "rows/s",
+            floor.full.rows_a_second, "bare server", self.case.least_share,
+            note="; ".join([*notes, *troubles, *([f"{self.lost} rows lost"] if self.lost else [])]),
+        )  # fmt: skip
+
+
+def measured(
+    server: Server, case: Case, run: str, seconds: float, rows_a_second: float | None = None
+) -> tuple[Outcome, int]:
+    names = [battery_name(case, run, number) for number in range(case.sockets)]
+    paths = [f"/db/upload/{quote(name)}?ack=1" for name in names]
+    loaded = run_load(server.port, paths, AUTHORIZATION, case.records, case.window, seconds, rows_a_second)
+    outcome = asyncio.run(loaded)
     kept = outcome.acknowledged
-    if server != "floor":
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/db/stats", headers={"Authorization": AUTHORIZATION})
-        with urllib.request.urlopen(request) as answer:
-            stats = json.load(answer)
-        kept = min(kept, sum(stats[name]["data_stats"]["rows"] for name in names))
+    if server.kind != "floor":
+        stats = read(server.port, "/db/stats")
+        kept = min(kept, sum(stats[name]["data_stats"]["rows"] for name in names if stats[name]["data_stats"]))
     return outcome, outcome.sent - kept
 
 
-def report(server: str, sockets: int, records: int, outcome: Outcome, floor: float, lost: int) -> None:
-    print(
-        f"{server:>14}{sockets:>14}{records:>14}{outcome.rows_a_second:>14,.0f}{outcome.rows_a_second / floor:>14.0%}"
-        f"{outcome.latency(0.5) * 1000:>14.1f}{outcome.latency(0.99) * 1000:>14.1f}{lost:>14}",
-        *outcome.troubles[:3],
-        flush=True,
-    )
+def battery_name(case: Case, run: str, number: int) -> str:
+    return f"{run} {case.sockets}x{case.records}-{number}"
+
+
+def read(port: int, path: str) -> dict:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": AUTHORIZATION})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+# --- beside estimators and pages -----------------------------------------------------------------------------------
+def in_company(vendor: str, postgres: str, kind: str, seconds: float) -> Iterator[Figure]:
+    """Ten sockets alone, then with a filter for each battery, then with pages that watch them, too."""
+    case = Case(10, 1)
+    free = (os.cpu_count() or 1) > 3  # the client, the web process, the worker, and what else there is
+    with running(kind, postgres, runs=["alone", "estimated", "watched"]) as server:
+        alone, lost = measured(server, case, "alone", seconds)
+        with ExitStack() as stack:
+            stack.enter_context(a_worker(server))
+            time.sleep(seconds)  # it loads its libraries
+            estimated, lost_too = measured(server, case, "estimated", seconds)
+            stack.enter_context(watching(server.port, AUTHORIZATION, PAGES))
+            watched, lost_three = measured(server, case, "watched", seconds)
+    for what, outcome in (("estimators", estimated), (f"estimators and {PAGES} pages", watched)):
+        yield Figure(
+            f"{vendor}, {kind}, {case}, with {what}", outcome.rows_a_second, "rows/s", alone.rows_a_second, "without",
+            1 - COST_OF_ESTIMATION if free else None,
+            note=f"{'' if free else 'no core is free for them; '}p99 {outcome.latency(0.99) * 1000:.0f} ms"
+            + ("; rows were lost" if lost or lost_too or lost_three else ""),
+        )  # fmt: skip
+
+
+def register_filters(environment: dict[str, str], names: list[str]) -> list[Figure]:
+    os.environ |= environment
+    import django
+
+    django.setup()
+    from twin.registration import register_estimator
+
+    for name in names:
+        register_estimator(battery_name=name, kind="joint_ukf", preset="nmc", parameters={"initial_soc": 0.6})
+    return []
 
 
 @contextmanager
-def running(server: str, database: str) -> Iterator[int]:
+def a_worker(server: Server) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "manage.py", "run_worker"], cwd=ROOT, env=_environments[server.port])
+    try:
+        yield
+    finally:
+        end(process)
+
+
+# --- servers -------------------------------------------------------------------------------------------------------
+_environments: dict[int, dict[str, str]] = {}
+
+
+@contextmanager
+def running(kind: str, postgres: str, runs: list[str] | None = None) -> Iterator[Server]:
+    """`runs`: each battery of these has a filter, all but those of the first. `postgres` is a server; empty: SQLite."""
     port = free_port()
-    command = ["-m", "rovi_site.serving.web"] if server != "floor" else [str(ROOT / "benchmarks/floor.py"), str(port)]
-    with tempfile.TemporaryDirectory() as data:
-        ours = {"ROVI_DATA": data, "DATABASE_URL": database, "HOST": "127.0.0.1", "PORT": str(port)}
-        environment = {**os.environ, **ours}
-        if server != "floor":
-            environment |= {"ROVI_SERVER": server, "ROVI_LOG_LEVEL": "WARNING"}
+    command = ["-m", "rovi_site.serving.web"] if kind != "floor" else ["-m", "benchmarks.floor", str(port)]
+    is_ours = kind != "floor"
+    database = postgres_database(postgres) if postgres and is_ours else nullcontext("")
+    with tempfile.TemporaryDirectory() as data, database as url:
+        environment = {**os.environ, "ROVI_DATA": data, "DATABASE_URL": url, "HOST": "127.0.0.1", "PORT": str(port)}
+        environment |= {"DJANGO_SETTINGS_MODULE": "rovi_site.settings", "ROVI_LOG_LEVEL": "ERROR", "ROVI_SERVER": kind}
+        if is_ours:
             prepare(environment)
+        case = Case(10, 1)
+        estimated = [battery_name(case, run, number) for run in (runs or [])[1:] for number in range(case.sockets)]
+        if estimated:
+            apart(register_filters, environment, estimated)
         process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment)
+        _environments[port] = environment
         try:
             wait_for(port, process)
-            yield port
+            yield Server(kind, port)
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
+
+
+def end(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def prepare(environment: dict[str, str]) -> None:
@@ -118,7 +258,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -128,4 +268,4 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    alone(__doc__, figures, options)

@@ -1,6 +1,6 @@
 """A live fleet: so many batteries send a row a second each, and every row is estimated. Does the service keep up?
 
-    python benchmarks/live_fleet.py [--batteries 1000] [--seconds 60] [--server daphne] [--database postgres://…]
+    python -m benchmarks.live_fleet [--batteries 1000] [--seconds 60] [--server daphne] [--database postgres://…]
 
 Each battery has a socket and a built-in filter of its own; the rows are those of simulated cells. The web process, one
 worker and the client run side by side on this machine. It prints, at intervals: rows sent, acknowledged and not yet
@@ -28,10 +28,8 @@ from typing import Any
 import msgpack
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from ingest import AUTHORIZATION, ROOT, free_port, prepare, wait_for
-from load import BINARY, UploadClient, _length_of_client_frame
+from benchmarks.ingest import AUTHORIZATION, ROOT, free_port, prepare, wait_for
+from benchmarks.load import BINARY, UploadClient, _length_of_client_frame
 
 KINDS_OF_CELLS = 24  # lives that are simulated; the batteries share them
 SECONDS_TO_CONNECT = 120.0

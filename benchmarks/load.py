@@ -28,6 +28,8 @@ RECORD = {
     "step_index": 3,
 }
 BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
+CONNECTING = 50  # connections that are being opened at a time
+PACE_SECONDS = 0.002
 FRAMES_A_TURN = 64  # written in one go before the acknowledgements are looked at
 
 
@@ -102,6 +104,18 @@ class UploadClient(asyncio.Protocol):
 
     def begin(self, end_at: float) -> None:
         self._end_at = end_at
+        self._send()
+
+    def send_one(self) -> None:
+        """A frame now, whatever is under way."""
+        frame = self.frames.starting_at(self.position + self.sent)
+        self.sent += self.records
+        self._in_flight.append((self.sent, time.perf_counter()))
+        self.transport.write(frame)
+
+    def finish(self) -> None:
+        """Nothing more is sent; `finished` is done with the last acknowledgement."""
+        self._end_at = self._end_at or time.perf_counter()
         self._send()
 
     # --- asyncio's side --------------------------------------------------------------------------------------------
@@ -207,28 +221,33 @@ class UploadClient(asyncio.Protocol):
 
 
 async def run_load(
-    port: int, paths: list[str], authorization: str, records: int, window: int, seconds: float
+    port: int,
+    paths: list[str],
+    authorization: str,
+    records: int,
+    window: int,
+    seconds: float,
+    rows_a_second: float | None = None,
 ) -> Outcome:
-    """One connection a path, all sending for so long, then waiting for the last acknowledgement."""
-    loop = asyncio.get_running_loop()
-    clients = []
-    for path in paths:
-        _, client = await loop.create_connection(
-            lambda path=path: UploadClient(f"127.0.0.1:{port}", path, authorization, records, window), "127.0.0.1", port
-        )
-        clients.append(client)
-    await asyncio.wait_for(asyncio.gather(*[client.greeted for client in clients]), 60)
+    """One connection a path, sending for so long, then waiting for the last acknowledgement.
+
+    Each sends as fast as its window allows; or they send `rows_a_second` in all, whether or not answers come.
+    """
+    clients = await connected(port, paths, authorization, records, window)
     began = time.perf_counter()
+    if rows_a_second:
+        await _send_at_a_pace(clients, rows_a_second / records, seconds)
+    else:
+        for client in clients:
+            client.begin(began + seconds)
+        await asyncio.sleep(seconds)
     for client in clients:
-        client.begin(began + seconds)
-    await asyncio.sleep(seconds)
-    for client in clients:
-        client._send()
+        client.finish()
     outcome = Outcome()
     try:
-        await asyncio.wait_for(asyncio.gather(*[client.finished for client in clients]), 60)
+        await asyncio.wait_for(asyncio.gather(*[client.finished for client in clients]), 120)
     except TimeoutError:
-        outcome.troubles.append("acknowledgements are missing a minute after the last row")
+        outcome.troubles.append("acknowledgements are missing two minutes after the last row")
     for client in clients:
         outcome.sent += client.sent
         outcome.acknowledged += client.acknowledged
@@ -237,3 +256,28 @@ async def run_load(
         client.transport.abort()
     outcome.seconds = max(client.last_acknowledged_at for client in clients) - began
     return outcome
+
+
+async def connected(port: int, paths: list[str], authorization: str, records: int, window: int) -> list[UploadClient]:
+    loop = asyncio.get_running_loop()
+    clients: list[UploadClient] = []
+    for path in paths:
+        _, client = await loop.create_connection(
+            lambda path=path: UploadClient(f"127.0.0.1:{port}", path, authorization, records, window), "127.0.0.1", port
+        )
+        clients.append(client)
+        if len(clients) % CONNECTING == 0:  # an accept queue is short
+            await asyncio.wait_for(asyncio.gather(*[each.greeted for each in clients[-CONNECTING:]]), 120)
+    await asyncio.wait_for(asyncio.gather(*[each.greeted for each in clients]), 120)
+    return clients
+
+
+async def _send_at_a_pace(clients: list[UploadClient], frames_a_second: float, seconds: float) -> None:
+    began = time.perf_counter()
+    sent = 0
+    while (passed := time.perf_counter() - began) < seconds:
+        due = int(passed * frames_a_second)
+        for number in range(sent, due):
+            clients[number % len(clients)].send_one()
+        sent = due
+        await asyncio.sleep(PACE_SECONDS)

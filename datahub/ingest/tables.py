@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from datahub.ingest.digest import hashed
@@ -92,6 +92,8 @@ OWN = ("row_digest", "row_late", "received")
 ROWS_A_STATEMENT = (64, 16, 4, 1)
 VALUES_A_STATEMENT = 30_000  # SQLite takes 32,766
 TIMES_A_QUERY = 5_000
+ROWS_TO_COPY = 200  # with fewer the savepoint costs what COPY saves
+COPIED_AS = {"BIGINT": "int8", "BOOLEAN": "bool", "DOUBLE PRECISION": "float8", "TEXT": "text"}
 
 
 def insert(
@@ -101,12 +103,37 @@ def insert(
     into = f"INSERT INTO {quoted(rows_table(battery_id))} {_listed(chunk.names)}"
     if connection.vendor == "postgresql":
         types = ["BIGINT", "BOOLEAN", SQL_TYPES["float"], *[SQL_TYPES[kinds[name]] for name in chunk.names]]
+        if len(chunk) >= ROWS_TO_COPY and True not in late and _copied(connection, battery_id, types, chunk):
+            return len(chunk)
         statement = f"{into} SELECT * FROM unnest({', '.join(_arrays(types))}) ON CONFLICT DO NOTHING"
         with _psycopg_cursor(connection) as cursor:
             cursor.execute(statement, [chunk.digests, list(late), chunk.received, *chunk.columns])
             return cursor.rowcount
     rows = list(zip(chunk.digests, late, chunk.received, *chunk.columns, strict=True))
     return _insert_many_a_statement(connection, f"{into} VALUES", len(OWN) + len(chunk.names), rows)
+
+
+def _copied(connection: BaseDatabaseWrapper, battery_id: int, types: Sequence[str], chunk: Chunk) -> bool:
+    """Whether the rows, of which none is late, are stored by COPY; where some are there already, none is.
+
+    Rows that are sent again are older than the newest, so that nearly always all are new. For 10,000 of nine columns,
+    µs of CPU a row of the client and of the server (PostgreSQL 15): unnest 2.8 and 7.3; COPY into a temporary table and
+    INSERT from there 0.6 and 6.0; this 1.1 and 3.3.
+    """
+    statement = f"COPY {quoted(rows_table(battery_id))} {_listed(chunk.names)} FROM STDIN (FORMAT BINARY)"
+    rows = zip(chunk.digests, repeat(False), chunk.received, *chunk.columns, strict=False)
+    try:
+        with (
+            transaction.atomic(using=connection.alias),
+            _psycopg_cursor(connection) as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            copy.set_types([COPIED_AS[kind] for kind in types])
+            for row in rows:
+                copy.write_row(row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _insert_many_a_statement(connection: BaseDatabaseWrapper, statement: str, width: int, rows: Rows) -> int:

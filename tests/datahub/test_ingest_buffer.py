@@ -1,6 +1,7 @@
 """The buffer is bounded, keeps the order, and gives the writer batches."""
 
 import asyncio
+import threading
 
 import msgpack
 
@@ -90,6 +91,90 @@ def test_the_writer_takes_no_more_rows_than_a_commit_holds():
     for number in range(5):
         buffer.put(stream_of(str(number)), [{}] * 10, 10, 0.0)
     assert [len(buffer.arrivals.take(25)) for _ in range(3)] == [3, 2, 0]
+
+
+# --- gathering -----------------------------------------------------------------------------------------------------
+def gathering(buffer, monkeypatch, seconds=60.0):
+    """A thread that gathers as the writer does; it would take a minute by the clock alone."""
+    monkeypatch.setattr("datahub.ingest.buffer.GATHERING_SECONDS_A_SENDER", seconds)
+    monkeypatch.setattr("datahub.ingest.buffer.LONGEST_GATHERING_SECONDS", seconds)
+    is_ending = threading.Event()
+    thread = threading.Thread(target=buffer.arrivals.gather, args=[is_ending.is_set])
+    thread.start()
+    return thread, is_ending
+
+
+def sent_by(buffer, streams, moment):
+    for stream in streams:
+        buffer.put(stream, [{}], 10, moment)
+
+
+def test_a_lone_sender_waits_for_nobody(monkeypatch):
+    buffer, stream = Buffer(100, 100), stream_of()
+    for second in range(3):
+        sent_by(buffer, [stream], float(second))
+        thread, _ = gathering(buffer, monkeypatch)
+        thread.join(30)
+        assert not thread.is_alive()
+        buffer.arrivals.take(100)
+
+
+def test_a_commit_waits_until_all_have_sent_who_sent_lately(monkeypatch):
+    buffer, streams = Buffer(100, 100), [stream_of(str(number)) for number in range(3)]
+    sent_by(buffer, streams, 100.0)
+    buffer.arrivals.take(100)
+    sent_by(buffer, streams[:2], 100.5)
+    thread, _ = gathering(buffer, monkeypatch)
+    thread.join(0.2)
+    assert thread.is_alive()
+    sent_by(buffer, streams[2:], 100.9)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(buffer.arrivals.take(100)) == 3
+
+
+def test_nobody_waits_for_those_who_sent_long_ago(monkeypatch):
+    buffer, streams = Buffer(100, 100), [stream_of(str(number)) for number in range(3)]
+    sent_by(buffer, streams, 100.0)
+    buffer.arrivals.take(100)
+    sent_by(buffer, streams[:1], 200.0)
+    thread, _ = gathering(buffer, monkeypatch)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_more_than_a_commit_holds_is_not_kept_waiting(monkeypatch):
+    buffer, streams = Buffer(100, 100), [stream_of(str(number)) for number in range(3)]
+    sent_by(buffer, streams, 100.0)
+    buffer.arrivals.take(1)
+    thread, _ = gathering(buffer, monkeypatch)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_the_end_of_the_process_ends_the_waiting(monkeypatch):
+    buffer, streams = Buffer(100, 100), [stream_of(str(number)) for number in range(3)]
+    sent_by(buffer, streams, 100.0)
+    buffer.arrivals.take(100)
+    sent_by(buffer, streams[:1], 100.1)
+    thread, is_ending = gathering(buffer, monkeypatch)
+    is_ending.set()
+    while thread.is_alive():
+        buffer.arrivals.wake()
+        thread.join(0.05)
+
+
+def test_what_can_be_told_at_once_wakes_nobody():
+    buffer, stream, told = Buffer(100, 100), stream_of(), []
+    stream.tell = lambda: told.append(stream.handled) or True
+    sent_by(buffer, [stream], 0.0)
+    finish(buffer, buffer.arrivals.take(100))
+    assert told == [1]
+    assert not stream.news.is_set()
+    stream.tell = lambda: False
+    sent_by(buffer, [stream], 1.0)
+    finish(buffer, buffer.arrivals.take(100))
+    assert stream.news.is_set()
 
 
 # --- answers -------------------------------------------------------------------------------------------------------

@@ -256,6 +256,17 @@ def test_rows_without_test_time_are_stored_each_time():
     assert battery_named("module 7/α").last_test_time is None
 
 
+@pytest.mark.parametrize("text", ["same", "grün"])
+def test_in_a_large_batch_the_same_row_is_stored_once_too(text):
+    rows = [{"test_time": float(second), "step": second, "on": True, "text": text} for second in range(300)]
+    store({"test_time": -1.0, "step": 0, "on": False, "text": "x"})
+    assert store(*rows[:250]).stored == 250
+    assert store(*rows[249:]) == StoreResult(stored=50, repeated=1, rejected=[])
+    assert store(*[{**rows[-1], "step": step} for step in [*range(400, 700), 500]]).repeated == 1
+    assert stored("text")[1:301] == [text] * 300
+    assert stored("row_late") == [False] * 601
+
+
 # --- late rows -----------------------------------------------------------------------------------------------------
 def test_an_older_row_is_stored_and_marked_late():
     store({"test_time": 10.0}, {"test_time": 20.0}, {"test_time": 15.0}, {"test_time": 20.0, "x": 1.0})
