@@ -203,7 +203,7 @@ def totals_of(battery: Battery) -> BatteryTotals:
     bands, version = _soc_bands(progress)
     return BatteryTotals(
         rows=totals.rows,
-        rows_waiting=max(0, battery.rows - (progress.rows_seen if meter else 0)),
+        rows_waiting=max(0, battery.rows - max(battery.dropped_rows, progress.rows_seen if meter else 0)),
         latest_time=progress.latest_time,
         stale_from=progress.stale_from,
         again_rows=progress.again_rows,
