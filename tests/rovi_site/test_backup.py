@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +16,23 @@ from rovi_site.backup.errors import CannotRestore
 from tests import services
 from tests.disturbed import Stand, batteries
 from tests.sending import acknowledged_in
-from tests.servers import PROJECT
 
-ROWS = 900
+ROWS = 600
 ROWS_A_SECOND = 20.0  # of each battery: a backup finds them on their way, on a busy machine too
+REFUSED = """
+import json
+from django.core.management import CommandError, call_command
+told = []
+for command in {commands}:
+    try:
+        call_command(*command)
+    except CommandError as refused:
+        told.append(str(refused))
+print(json.dumps(told))
+"""
 FLEET = batteries(built_in=2, scripts=0)
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(900)]
 
 
 class Installation(Stand):
@@ -33,12 +42,11 @@ class Installation(Stand):
         server = SimpleNamespace(url=services.postgres_url(), is_running=True)
         super().__init__(data, server if connection.vendor == "postgresql" else None, fleet=FLEET, rows=ROWS)
 
-    def refusal(self, *arguments: str) -> str:
-        """What a command says that is refused."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 1, done.stdout
-        return done.stderr
+    def refusals(self, commands: list[list[str]]) -> list[str]:
+        """What each command says that is refused; in one process, which saves time."""
+        return json.loads(
+            self.manage("shell", "--no-imports", "-c", REFUSED.format(commands=commands)).splitlines()[-1]
+        )
 
     def everything(self) -> dict[str, list[str]]:
         """All rows of all tables, as text."""
@@ -113,39 +121,38 @@ def test_it_goes_on_from_there_to_the_same_end(source, restored):
         assert restored.progress_of(name) == source.progress_of(name)
 
 
-def test_over_something_else_it_goes_only_when_told_and_what_was_there_lies_aside(source, restored, archives):
+def test_what_is_refused_changes_nothing(restored, archives, tmp_path):
+    change(restored, "UPDATE jobs_worker SET heartbeat = '2020-01-01 00:00:00+00'")
     before = restored.everything()
-    archive = str(archives / "at-rest.tar")
-    assert "A worker is alive" in restored.refusal("restore", "--replace", archive)  # it was, a moment ago
-    table = "jobs_worker"
-    restored_at = datetime(2020, 1, 1, tzinfo=UTC).isoformat(sep=" ")
-    change(restored, f"UPDATE {table} SET heartbeat = '{restored_at}'")
-    assert "--replace" in restored.refusal("restore", archive)
-    assert {name: rows for name, rows in restored.everything().items() if name != table} == {
-        name: rows for name, rows in before.items() if name != table
-    }
-    told = restored.manage("restore", "--replace", archive)
-    assert "What was there before is in" in told
+    at_rest, later, broken = (
+        str(archives / "at-rest.tar"),
+        made(tmp_path / "later.tar", migrations=["datahub.9999_from_afar"]),
+        made(tmp_path / "broken.tar"),
+    )
+    told = restored.refusals([["restore", at_rest], *(["restore", "--replace", each] for each in (later, broken))])
+    assert "--replace" in told[0]
+    assert "datahub.9999_from_afar is not known here" in told[1]
+    assert told[2]
+    assert restored.everything() == before
+    assert (restored.data / "uploads" / "imports" / "α file").exists()
+    now = datetime.now(UTC).isoformat(sep=" ")
+    change(restored, f"UPDATE jobs_worker SET heartbeat = '{now}', stopped = NULL")
+    told = restored.refusals([["restore", "--replace", at_rest], ["backup", broken]])
+    assert "A worker is alive" in told[0]
+    assert "is there already" in told[1]
+
+
+def test_what_was_there_lies_aside(source, restored, archives):
+    change(restored, "UPDATE jobs_worker SET heartbeat = '2020-01-01 00:00:00+00'")
+    assert "What was there before is in" in restored.manage("restore", "--replace", str(archives / "at-rest.tar"))
     assert restored.everything() == source.everything()
-    (aside,) = restored.data.glob("before-restore-*")
-    assert (aside / "uploads" / "imports" / "α file").exists()
+    (aside,) = restored.data.glob("before-restore-*/uploads")
+    assert (aside / "imports" / "α file").exists()
     if restored.vendor == "sqlite":
-        assert (aside / "rovi.sqlite3").exists()
+        assert (aside.parent / "rovi.sqlite3").exists()
     else:
         (kept,) = restored.ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'before_restore_%'")
         assert restored.ask(f'SELECT count(*) FROM "{kept[0]}".datahub_battery') == [(len(FLEET),)]
-
-
-def test_what_cannot_be_put_back_changes_nothing(restored, archives, tmp_path):
-    change(restored, "UPDATE jobs_worker SET heartbeat = '2020-01-01 00:00:00+00'")
-    before = restored.everything()
-    later = made(tmp_path / "later.tar", migrations=["datahub.9999_from_afar"])
-    assert "datahub.9999_from_afar is not known here" in restored.refusal("restore", "--replace", later)
-    broken = made(tmp_path / "broken.tar")
-    assert restored.refusal("restore", "--replace", broken)
-    assert restored.everything() == before
-    assert (restored.data / "uploads" / "imports" / "α file").exists()
-    assert "is there already" in restored.refusal("backup", broken)
 
 
 def change(installation: Installation, statement: str) -> None:

@@ -23,7 +23,7 @@ from tests.twin import oracle
 
 ARCHIVE = Path(__file__).resolve().parent.parent / "data" / "first_release.tar.xz"
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
