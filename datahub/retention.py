@@ -80,7 +80,8 @@ def drop_portion(battery_ids: list[int], now: float) -> list[int]:
     """Deletes rows of the first of these batteries, in one transaction; returns the ids of those that are left."""
     some, rows = battery_ids[:BATTERIES_A_TRANSACTION], ROWS_A_TRANSACTION
     with transaction.atomic():
-        locked = Battery.objects.select_for_update().defer("metadata", "description").filter(pk__in=some)
+        # Not its key: who stores a record that refers to the battery, and holds what follows, would wait for this.
+        locked = Battery.objects.select_for_update(no_key=True).defer("metadata", "description").filter(pk__in=some)
         for battery in locked.order_by("pk"):
             rows -= _drop_some(battery, rows, now)
             if rows <= 0:
