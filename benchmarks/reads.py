@@ -23,9 +23,9 @@ from pathlib import Path
 
 from benchmarks.bench import ROOT, Figure, alone, apart, postgres_database
 from benchmarks.ingest import free_port, wait_for
+from benchmarks.live_fleet import cpu_and_memory
 
 MOST_MS = 300.0
-WARM_UP = 2
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -72,11 +72,16 @@ def measured(name: str, data: str, url: str, server: str, rows: int, batteries: 
     long = Battery.objects.get(name=LONG)
     catch_up(long.pk)
     found = []
-    with running() as get:
+    with running() as (get, spent):
         for read in reads(long, rows, batteries):
+            get(read.path)
+            cpu = spent()
             times, size = timed(lambda read=read: get(read.path), tries)
+            cpu = 1e3 * (spent() - cpu) / tries
             floors, _ = timed(lambda read=read: plainly(read.floor), 3)
-            note = f"{min(times):.0f} to {max(times):.0f} ms, {size / 1024:,.0f} KiB"
+            note = (
+                f"{cpu:.0f} ms CPU of the web process; {min(times):.0f} to {max(times):.0f} ms; {size / 1024:,.0f} KiB"
+            )
             median, floor = statistics.median(times), statistics.median(floors)
             found.append(Figure(f"{read.what}, {name}", median, "ms", floor, read.floor_is, most=read.most, note=note))
             print(f"  {' | '.join(cell for cell in found[-1].cells if cell)}", flush=True)
@@ -114,13 +119,13 @@ def reads(long: object, rows: int, batteries: int) -> list[Read]:
 
 
 def timed(deed: Callable[[], int], tries: int) -> tuple[list[float], int]:
-    """Milliseconds of each try after the first few, and what the deed gave back."""
+    """Milliseconds of each try, and what the deed gave back."""
     times, given = [], 0
-    for _ in range(tries + min(WARM_UP, tries - 1)):
+    for _ in range(tries):
         begun = time.perf_counter()
         given = deed()
         times.append((time.perf_counter() - begun) * 1e3)
-    return times[-tries:], given
+    return times, given
 
 
 def plainly(statement: str) -> int:
@@ -144,8 +149,8 @@ def catch_up(battery_id: int) -> None:
 
 
 @contextmanager
-def running() -> Iterator[Callable[[str], int]]:
-    """The web server on the settings of this process; `get(path)` asks it as a logged-in viewer."""
+def running() -> Iterator[tuple[Callable[[str], int], Callable[[], float]]]:
+    """The web server on the settings of this process: `get(path)` asks it as somebody logged in, and its CPU seconds."""
     process = subprocess.Popen([sys.executable, "-m", "rovi_site.serving.web"], cwd=ROOT, env=dict(os.environ))
     try:
         wait_for(int(os.environ["PORT"]), process)
@@ -159,7 +164,7 @@ def running() -> Iterator[Callable[[str], int]]:
             assert answer.status == 200, (path, answer.status, body[:500])
             return len(body)
 
-        yield get
+        yield get, lambda: cpu_and_memory(process.pid)[0]
     finally:
         process.terminate()
         process.wait(30)

@@ -69,12 +69,17 @@ def _extremes(battery: Battery, names: Sequence[str], least: float, greatest: fl
     found = _Extremes(names, parts)
     runs = [(0, newest + 1)]
     if tables.exists(connection, battery.pk):
-        end = tables.next_block(connection, battery.pk)
+        blocks = range(tables.whole_from(connection, battery.pk), tables.next_block(connection, battery.pk))
         width = (greatest - least) / parts
-        runs = _runs(tables.wide_blocks(connection, battery.pk, end, least, greatest, width))
-        runs.append((end * tables.ROWS_A_BLOCK, newest + 1))
-        asked = [*dict.fromkeys([TEST_TIME, *names])]
-        found.add_blocks(tables.extremes_of_blocks(connection, battery.pk, asked, end, least, greatest, parts))
+        if blocks:
+            wide = tables.wide_blocks(connection, battery.pk, blocks, least, greatest, width)
+            runs = [
+                (0, blocks.start * tables.ROWS_A_BLOCK),
+                *_runs(wide),
+                (blocks.stop * tables.ROWS_A_BLOCK, newest + 1),
+            ]
+            asked = [*dict.fromkeys([TEST_TIME, *names])]
+            found.add_blocks(tables.extremes_of_blocks(connection, battery.pk, asked, blocks, least, greatest, parts))
     kinds = {name: battery.columns[name] for name in names}
     found.add_rows(tables.extremes_of_rows(connection, battery.pk, kinds, least, greatest, parts, runs))
     return Chart(found.rows, found.lines(least, (greatest - least) / parts))

@@ -67,6 +67,7 @@ def summarise_more(battery_id: int) -> bool:
         if not locked.exists():  # rows that were just read may be deleted by now
             return True
         tables.insert(connection, battery_id, lines, end)
+        tables.forget_before(connection, battery_id, tables.whole_from(connection, battery_id))
     return end < full
 
 

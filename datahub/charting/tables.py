@@ -70,6 +70,12 @@ def next_block(connection: BaseDatabaseWrapper, battery_id: int) -> int:
     return found
 
 
+def forget_before(connection: BaseDatabaseWrapper, battery_id: int, block: int) -> None:
+    """Deletes what is told of blocks whose rows were deleted."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {quoted(blocks_table(battery_id))} WHERE block < %s AND name <> %s", [block, TURN])
+
+
 def summarise(
     connection: BaseDatabaseWrapper, battery_id: int, kinds: Mapping[str, str], first: int, end: int
 ) -> list[tuple[Any, ...]]:
@@ -122,6 +128,13 @@ def forget_up_to(connection: BaseDatabaseWrapper, battery_id: int, kinds: Mappin
 
 
 # --- charts --------------------------------------------------------------------------------------------------------
+def whole_from(connection: BaseDatabaseWrapper, battery_id: int) -> int:
+    """The first block of which no row was deleted: rows are deleted only from the front of their order of arrival."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COALESCE(MIN(row_id), 0) FROM {quoted(rows_table(battery_id))}")
+        return -(-cursor.fetchone()[0] // ROWS_A_BLOCK)
+
+
 def ends_of(
     connection: BaseDatabaseWrapper, battery_id: int, start: float | None, end: float | None
 ) -> tuple[float | None, float | None]:
@@ -159,15 +172,15 @@ def count_up_to(connection: BaseDatabaseWrapper, battery_id: int, start: float, 
 
 
 def wide_blocks(
-    connection: BaseDatabaseWrapper, battery_id: int, end: int, start: float, last: float, width: float
+    connection: BaseDatabaseWrapper, battery_id: int, blocks: range, start: float, last: float, width: float
 ) -> list[int]:
-    """Blocks below `end` that reach into the window, and lie only in part in it or are longer than a part of it."""
+    """Those of the blocks that reach into the window, and lie only in part in it or are longer than a part of it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT block FROM {quoted(blocks_table(battery_id))} WHERE name = %s AND block < %s AND last_time >= %s "
-            "AND first_time <= %s AND (first_time < %s OR last_time > %s OR last_time - first_time > %s) "
-            "ORDER BY block",
-            [TEST_TIME, end, start, last, start, last, width],
+            f"SELECT block FROM {quoted(blocks_table(battery_id))} WHERE name = %s AND block >= %s AND block < %s "
+            "AND last_time >= %s AND first_time <= %s "
+            "AND (first_time < %s OR last_time > %s OR last_time - first_time > %s) ORDER BY block",
+            [TEST_TIME, blocks.start, blocks.stop, start, last, start, last, width],
         )
         return [block for (block,) in cursor.fetchall()]
 
@@ -176,20 +189,20 @@ def extremes_of_blocks(
     connection: BaseDatabaseWrapper,
     battery_id: int,
     names: Sequence[str],
-    end: int,
+    blocks: range,
     start: float,
     last: float,
     parts: int,
 ) -> list[tuple[str, int, int, float, float]]:
-    """(name, part, rows, least, greatest) of blocks below `end` that lie in the window, none longer than a part."""
+    """(name, part, rows, least, greatest) of those that lie in the window and are no longer than a part of it."""
     width = (last - start) / parts
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT name, {_part(connection, 'first_time')} AS part, SUM(rows), MIN(least), MAX(greatest) "
             f"FROM {quoted(blocks_table(battery_id))} WHERE name IN ({', '.join(repeat('%s', len(names)))}) "
-            "AND block < %s AND first_time >= %s AND last_time <= %s AND last_time - first_time <= %s "
-            "GROUP BY name, part",
-            [start, parts / (last - start), *names, end, start, last, width],
+            "AND block >= %s AND block < %s AND first_time >= %s AND last_time <= %s "
+            "AND last_time - first_time <= %s GROUP BY name, part",
+            [start, parts / (last - start), *names, blocks.start, blocks.stop, start, last, width],
         )
         found: list[tuple[str, int, int, float, float]] = cursor.fetchall()
     return found

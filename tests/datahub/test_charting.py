@@ -112,7 +112,7 @@ def test_rows_that_come_late_are_on_the_chart_at_their_time():
     store_columns("long", {"test_time": [700.25, 5000.25], "voltage": [1.0, 9.0]})
     store_columns("long", {"test_time": [20_000.0 + t for t in range(2000)], "voltage": [3.7] * 2000})
     battery = with_blocks(battery_named("long"))
-    assert (blocks(battery, "voltage")[78][2:4]) == (700.25, 20_220.0)  # the late ones lie in block 78 with later rows
+    assert (blocks(battery, "voltage")[77][2:4]) == (700.25, 20_220.0)  # the late ones lie in block 78 with later rows
     found = chart_of(battery, ["voltage"], None, None, 200)
     line = found.lines["voltage"]
     assert found.rows == 22_002
@@ -136,10 +136,10 @@ def test_a_full_block_has_the_extremes_of_its_rows_and_nothing_without_a_time():
     store_records("b", records)
     battery = with_blocks(battery_named("b"))
     # Row ids begin at 1, so that the first block has a row less and the last is not full yet but for its last row.
-    assert blocks(battery, "a") == [(0, 255, 0.0, 254.0, -254.0, 0.0), (1, 255, 255.0, 510.0, -510.0, -255.0),
-                                    (2, 256, 511.0, 766.0, -766.0, -511.0)]  # fmt: skip
-    assert blocks(battery, "on")[1] == (1, 255, 255.0, 510.0, 0.0, 1.0)
-    assert blocks(battery, "test_time")[1][:4] == (1, 255, 255.0, 510.0)
+    # The first is not whole, as if a row of it had been deleted: it is not kept.
+    assert blocks(battery, "a") == [(1, 255, 255.0, 510.0, -510.0, -255.0), (2, 256, 511.0, 766.0, -766.0, -511.0)]
+    assert blocks(battery, "on")[0] == (1, 255, 255.0, 510.0, 0.0, 1.0)
+    assert blocks(battery, "test_time")[0][:4] == (1, 255, 255.0, 510.0)
 
 
 def test_a_stretch_without_any_time_does_not_stop_the_blocks(monkeypatch):
@@ -179,6 +179,18 @@ def test_a_worker_sums_up_long_batteries_and_rests_when_all_is_done(monkeypatch)
     assert tables.next_block(connection, battery.pk) == 30_001 // tables.ROWS_A_BLOCK
 
 
+def test_rows_that_were_deleted_are_on_no_chart():
+    battery = with_blocks(long_battery())
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM rows_{battery.pk} WHERE row_id <= %s", [PEAK + 2])  # the peak, and one more
+    found = chart_of(battery, ["voltage"], None, None, 20)
+    assert (found.rows, max(found.lines["voltage"].values)) == (ROWS - PEAK - 2, 3.7)
+    store_columns("long", {"test_time": [20_000.0 + t for t in range(1000)], "voltage": [3.7] * 1000})
+    with_blocks(battery)
+    assert blocks(battery, "voltage")[0][0] == 49  # row 12,347 is in block 48
+    assert chart_of(battery, ["voltage"], None, None, 20).rows == ROWS - PEAK - 2 + 1000
+
+
 def test_deleting_a_battery_deletes_its_blocks_and_none_come_back():
     battery = with_blocks(long_battery())
     key = battery.pk
@@ -191,7 +203,7 @@ def test_deleting_a_battery_deletes_its_blocks_and_none_come_back():
 def test_the_questions_of_a_chart_do_not_grow_with_the_rows(django_assert_num_queries):
     battery = with_blocks(long_battery())
     for start, end in ((None, None), (100.0, 12_000.0)):
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             chart_of(battery, ["voltage"], start, end, 200)
 
 
