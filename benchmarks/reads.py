@@ -89,7 +89,7 @@ def measured(name: str, data: str, url: str, server: str, rows: int, batteries: 
 
 
 def reads(long: object, rows: int, batteries: int) -> list[Read]:
-    table, chart = f"rows_{long.pk}", f"/api/v1/batteries/{long.pk}/rows/chart?columns=current,voltage,temperature"
+    table, chart = f"rows_{long.pk}", f"/api/v1/batteries/{long.pk}/rows/chart/?columns=current,voltage,temperature"
     extremes = ", ".join(f"MIN({name}), MAX({name})" for name in ("current", "voltage", "temperature"))
     scan, is_scan = f"SELECT COUNT(*), {extremes} FROM {table}", "a scan of the window"
     listed = "SELECT id, name, columns, rows, metadata FROM datahub_battery ORDER BY name"
@@ -150,7 +150,7 @@ def catch_up(battery_id: int) -> None:
 
 @contextmanager
 def running() -> Iterator[tuple[Callable[[str], int], Callable[[], float]]]:
-    """The web server on the settings of this process: `get(path)` asks it as somebody logged in, and its CPU seconds."""
+    """The web server on the settings of this process: `get(path)` asks it, logged in; and its CPU seconds so far."""
     process = subprocess.Popen([sys.executable, "-m", "rovi_site.serving.web"], cwd=ROOT, env=dict(os.environ))
     try:
         wait_for(int(os.environ["PORT"]), process)

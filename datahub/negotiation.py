@@ -9,6 +9,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 
 from access.errors import Refused
 from datahub.exports import CSV, FORMATS, HDF5, PARQUET
+from datahub.rendering import PlainJsonRenderer
 
 
 class UnknownFormat(Refused):
@@ -42,7 +43,7 @@ class Hdf5Renderer(_OfFile):
     media_type, format = HDF5.content_type, HDF5.name
 
 
-ROW_RENDERERS = [JSONRenderer, CsvRenderer, ParquetRenderer, Hdf5Renderer]
+ROW_RENDERERS = [PlainJsonRenderer, CsvRenderer, ParquetRenderer, Hdf5Renderer]
 
 
 class RowsNegotiation(DefaultContentNegotiation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.db.models import F, FloatField, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -38,19 +39,49 @@ class DataState:
         return SHAPES[self.code]
 
 
-def data_state(battery: Battery, now: datetime) -> DataState:
-    if not battery.rows or battery.last_received is None:
+class Heard(NamedTuple):
+    """When rows of a battery came: what its state takes, for pages that look at all batteries."""
+
+    pk: int
+    name: str
+    rows: int
+    dropped_rows: int
+    last_received: float | None
+    interval_seconds: float | None
+    finished_at: datetime | None
+
+
+def heard_of_all() -> list[Heard]:
+    """Every battery, in one query."""
+    return [Heard(*row) for row in Battery.objects.order_by().values_list(*Heard._fields)]
+
+
+def data_state(battery: Battery | Heard, now: datetime) -> DataState:
+    code = state_code(battery, now.timestamp())
+    if code == NEVER or battery.last_received is None:
         return DataState(NEVER, "No rows yet.")
     received = datetime.fromtimestamp(battery.last_received, UTC)
     age = max((now - received).total_seconds(), 0.0)
-    if battery.finished_at is not None:
-        return DataState(FINISHED, f"Ended {_moment(battery.finished_at)} after {battery.rows:,} rows.", age)
+    if code == FINISHED and battery.finished_at is not None:
+        return DataState(code, f"Ended {_moment(battery.finished_at)} after {battery.rows:,} rows.", age)
+    if code == SILENT:
+        return DataState(code, f"No row since {_moment(received)} ({in_words(age)}).", age)
     interval = battery.interval_seconds or UNKNOWN_INTERVAL
-    if age > max(SILENT_INTERVALS * interval, SILENT_SECONDS):
-        return DataState(SILENT, f"No row since {_moment(received)} ({in_words(age)}).", age)
-    if age > max(LATE_INTERVALS * interval, LATE_SECONDS):
-        return DataState(LATE, f"Last row {in_words(age)} ago; expected every {in_words(interval)}.", age)
-    return DataState(LIVE, f"Last row {in_words(age)} ago, every {in_words(interval)}.", age)
+    if code == LATE:
+        return DataState(code, f"Last row {in_words(age)} ago; expected every {in_words(interval)}.", age)
+    return DataState(code, f"Last row {in_words(age)} ago, every {in_words(interval)}.", age)
+
+
+def state_code(battery: Battery | Heard, now: float) -> str:
+    """The state without its sentence; `now` is Unix time, s."""
+    if not battery.rows or battery.last_received is None:
+        return NEVER
+    if battery.finished_at is not None:
+        return FINISHED
+    age, interval = now - battery.last_received, battery.interval_seconds or UNKNOWN_INTERVAL
+    if age > SILENT_SECONDS and age > SILENT_INTERVALS * interval:
+        return SILENT
+    return LATE if age > LATE_SECONDS and age > LATE_INTERVALS * interval else LIVE
 
 
 def in_data_state(batteries: QuerySet[Battery], code: str, now: datetime) -> QuerySet[Battery]:

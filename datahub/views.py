@@ -15,6 +15,7 @@ from datahub import queries
 from datahub.bodies import json_of
 from datahub.errors import RecordsRefused
 from datahub.registration import register_battery
+from datahub.rendering import PlainJsonRenderer
 from datahub.uploading import store_body
 
 PARTIAL = OpenApiParameter("partial", bool, description="Store the good records even where others cannot be.")
@@ -58,6 +59,7 @@ class Stats(APIView):
     """What is stored of each battery."""
 
     permission_classes = (ViewerReadsOperatorWrites,)
+    renderer_classes = (PlainJsonRenderer,)
 
     @extend_schema(
         responses=OpenApiTypes.OBJECT,

@@ -18,6 +18,7 @@ from uploads.models import AnySupportFile
 from uploads.storage import keep_names
 
 SCRIPT_NAME = "estimator.py"
+NOT_JUDGED = "Not judged yet."
 
 
 def folder_of(estimator: Estimator) -> PurePosixPath:
@@ -188,7 +189,7 @@ class EstimatorProgress(Track):
     @property
     def consistency(self) -> str:
         """The verdict in words."""
-        return str(self.verdict["sentence"]) if self.verdict else "Not judged yet."
+        return str(self.verdict["sentence"]) if self.verdict else NOT_JUDGED
 
     def __str__(self) -> str:
         return f"{self.estimator} at row {self.cursor}"

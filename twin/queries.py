@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Manager, OuterRef, Q, QuerySet, Sum
 
 from datahub.models import Battery
 from twin import tables
@@ -84,35 +85,13 @@ def batteries_with_estimator() -> set[int]:
 
 def shown_estimators() -> QuerySet[Estimator]:
     """One a battery: the current version, or the newest where none has come so far."""
+    return current_or_newest(with_all_it_takes())
+
+
+def current_or_newest(estimators: Manager[Estimator] | QuerySet[Estimator]) -> QuerySet[Estimator]:
     others = Estimator.objects.filter(battery=OuterRef("battery"))
     newer = others.filter(version__gt=OuterRef("version"))
-    return with_all_it_takes().filter(Q(is_current=True) | (~Exists(others.filter(is_current=True)) & ~Exists(newer)))
-
-
-def online_status() -> dict[str, dict[str, Any]]:
-    """What /online/status answers, in one query."""
-    failed = Estimator.objects.filter(battery=OuterRef("battery"), version__gt=OuterRef("version"), state="failed")
-    found = shown_estimators().annotate(newer_failed=Exists(failed)).defer("parameters", "traceback", "script_output")
-    return {estimator.battery.name: _status_of(estimator) for estimator in found.order_by("battery__name")}
-
-
-def _status_of(estimator: Estimator) -> dict[str, Any]:
-    """A list that is empty, or null, would end ROVI's own client; so what is not known is left out."""
-    progress = estimator.progress
-    mean, covariance = newest_mean(estimator), newest_covariance(estimator)
-    is_ready = mean is not None
-    status: dict[str, Any] = {"is_ready": is_ready, "state_names": progress.state_names if is_ready else []}
-    if is_ready:
-        status |= {"latest_time": progress.latest_time, "mean": mean, "covariance": covariance}
-    return status | {
-        "state": condition_of(estimator).state,
-        "is_inconsistent": progress.is_inconsistent,
-        "consistency": progress.consistency,
-        "rows_behind": rows_behind(estimator),
-        "last_error": estimator.last_error,
-        "version": estimator.version,
-        "newer_version_failed": estimator.newer_failed,  # type: ignore[attr-defined]
-    }
+    return estimators.filter(Q(is_current=True) | (~Exists(others.filter(is_current=True)) & ~Exists(newer)))
 
 
 def newest_mean(estimator: Estimator) -> list[float] | None:
@@ -135,7 +114,12 @@ def unpacked(packed: Sequence[float], states: int) -> list[list[float]]:
     >>> unpacked([1.0, 2.0, 3.0], 2)
     [[1.0, 2.0], [2.0, 3.0]]
     """
-    return [[packed[packed_place(row, column, states)] for column in range(states)] for row in range(states)]
+    return [[packed[place] for place in row] for row in _places(states)]
+
+
+@lru_cache(maxsize=64)
+def _places(states: int) -> list[list[int]]:
+    return [[packed_place(row, column, states) for column in range(states)] for row in range(states)]
 
 
 def packed_place(row: int, column: int, states: int) -> int:

@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.permissions import ViewerReadsEngineerWrites
+from datahub.rendering import PlainJsonRenderer, as_json
 from twin.errors import FieldMissing
-from twin.queries import online_status
 from twin.registration import register_estimator
 from twin.serializers import SeedRegistrationSerializer
+from twin.status import online_status
 
 REQUIRED_TIME_NAMES = ("required_time", "start_time")  # ROVI's client sends the second, its service reads the first
 REQUIRED_TIME = OpenApiParameter("required_time", float, description="Seconds of data before it starts.")
@@ -54,10 +55,11 @@ class Status(APIView):
     """
 
     permission_classes = (ViewerReadsEngineerWrites,)
+    renderer_classes = (PlainJsonRenderer,)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        return Response(online_status())
+        return Response({name: as_json(status) for name, status in online_status()})
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

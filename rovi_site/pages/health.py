@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Case, TextField, When
+from django.db.models import Case, Exists, OuterRef, Q, TextField, When
 from django.db.models.fields.json import KeyTextTransform
 
 from datahub.models import Battery
@@ -141,11 +141,14 @@ def trouble_of_estimators() -> Iterator[tuple[int, int, Badge]]:
         When(progress__is_inconsistent=True, then=KeyTextTransform("sentence", "progress__verdict")),
         output_field=TextField(),
     )
-    found = Estimator.objects.order_by("battery_id", "version").annotate(doubt=doubt)
-    rows = list(found.values_list(*fields, "doubt", "progress__rows_skipped"))
-    newest = {battery_id: version for battery_id, _, version, *_rest in rows}  # versions rise
-    for battery_id, state, version, is_current, error, sentence, skipped in rows:
-        if state == Stored.FAILED and (is_current or version == newest[battery_id]):
+    newer = Estimator.objects.filter(battery=OuterRef("battery"), version__gt=OuterRef("version"))
+    failed = Q(state=Stored.FAILED) & (Q(is_current=True) | ~Exists(newer))
+    doubtful = Q(progress__is_inconsistent=True) | Q(progress__rows_skipped__late__gt=0)
+    found = Estimator.objects.filter(failed | Q(is_current=True) & doubtful).order_by().annotate(doubt=doubt)
+    for battery_id, state, version, is_current, error, sentence, skipped in found.values_list(
+        *fields, "doubt", "progress__rows_skipped"
+    ):
+        if state == Stored.FAILED:
             yield battery_id, 1, Badge("Failed", "bad", "bad", f"Estimator v{version}: {error}")
         if not is_current:
             continue

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from django.core.paginator import Paginator
@@ -15,6 +18,7 @@ from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
 from access.roles import Role
+from datahub import states
 from datahub.models import Battery
 from rovi_site.pages.health import Health, health_of, trouble_of_estimators
 from rovi_site.pages.health_series import sparks_of
@@ -23,7 +27,8 @@ from rovi_site.pages.words import SIMULATED, Badge, data_badge
 
 ROWS_A_PAGE = 50
 SHOWN_TROUBLES = 8
-DATA_FILTERS = ("live", "late", "silent", "finished", "no data")
+# The address's word to the state.
+DATA_FILTERS = {states.WORDS[code].lower(): code for code in ("live", "late", "silent", "finished", "never")}
 # How a column is sorted: the address's word to the fields of the query.
 SORTS = {
     "name": ("name",),
@@ -54,11 +59,17 @@ class FleetRow:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a battery needs a person; `rank` 0 is the worst."""
+    """Why a battery needs a person; `rank` 0 is the worst. Where its data are the reason, the words come when shown."""
 
     rank: int
     name: str
-    badge: Badge
+    reason: Badge | states.Heard
+
+    def order(self) -> tuple[int, str]:
+        return self.rank, self.name
+
+    def told(self, now: datetime) -> tuple[str, Badge]:
+        return self.name, self.reason if isinstance(self.reason, Badge) else data_badge(self.reason, now)
 
 
 @dataclass(frozen=True)
@@ -75,26 +86,26 @@ class Column:
 @page_for(Role.VIEWER)
 def home_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    everything = list(Battery.objects.order_by().defer("metadata", "description", "columns"))
-    badges = {battery.pk: data_badge(battery, now) for battery in everything}
-    troubles = sorted(_troubles(everything, badges), key=lambda trouble: (trouble.rank, trouble.name))
-    chosen = _chosen(request, badges)
-    page = Paginator(chosen, ROWS_A_PAGE).get_page(request.GET.get("page"))
+    heard = states.heard_of_all()
+    codes = {battery.pk: states.state_code(battery, now.timestamp()) for battery in heard}
+    counts = Counter(codes.values())
+    troubles = list(_troubles(heard, codes))
+    page = Paginator(_chosen(request, now), ROWS_A_PAGE).get_page(request.GET.get("page"))
     shown = list(page)
     health = health_of(shown)
     sparks = sparks_of(health.values())
     context = {
         "page": page,
-        "rows": [FleetRow(b, badges[b.pk], health.get(b.pk), sparks.get(b.pk)) for b in shown],
+        "rows": [FleetRow(b, data_badge(b, now), health.get(b.pk), sparks.get(b.pk)) for b in shown],
         "columns": _columns(request.GET.get("sort", "")),
-        "troubles": troubles[:SHOWN_TROUBLES],
+        "troubles": [trouble.told(now) for trouble in heapq.nsmallest(SHOWN_TROUBLES, troubles, Trouble.order)],
         "needing": len({trouble.name for trouble in troubles}),
-        "total": len(everything),
-        "live": sum(badge.word == "Live" for badge in badges.values()),
-        "stored_rows": sum(battery.kept_rows for battery in everything),
+        "total": len(heard),
+        "live": counts[states.LIVE],
+        "stored_rows": sum(battery.rows - battery.dropped_rows for battery in heard),
         "soh": _median_soh(health.values()),
-        "rows_a_second": _rows_a_second(everything, badges),
-        "filters": [(word, sum(b.word.lower() == word for b in badges.values())) for word in DATA_FILTERS],
+        "rows_a_second": _rows_a_second(heard, codes),
+        "filters": [(word, counts[code]) for word, code in DATA_FILTERS.items()],
         "search_text": request.GET.get("q", ""),
         "is_filtered": any(request.GET.get(name) for name in ("q", "data")),
         "simulated": SIMULATED,
@@ -102,15 +113,15 @@ def home_page(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/home.html", context)
 
 
-def _chosen(request: HttpRequest, badges: dict[int, Badge]) -> QuerySet[Battery]:
-    batteries = Battery.objects.all()
+def _chosen(request: HttpRequest, now: datetime) -> QuerySet[Battery]:
+    batteries = Battery.objects.defer("metadata", "description")
     text = request.GET.get("q", "").strip()
     if text:
         matches = Q(name__icontains=text) | Q(description__icontains=text)
         batteries = batteries.filter(matches | Q(pk=int(text)) if text.isdecimal() and len(text) < 18 else matches)
     wanted = request.GET.get("data", "")
     if wanted in DATA_FILTERS:
-        batteries = batteries.filter(pk__in=[pk for pk, badge in badges.items() if badge.word.lower() == wanted])
+        batteries = states.in_data_state(batteries, DATA_FILTERS[wanted], now)
     sort = request.GET.get("sort", "name")
     first, *rest = SORTS.get(sort.lstrip("-"), SORTS["name"])
     falling = sort.startswith("-")
@@ -131,15 +142,15 @@ def _columns(sort: str) -> list[Column]:
     return columns
 
 
-def _troubles(batteries: list[Battery], badges: dict[int, Badge]) -> Iterable[Trouble]:
-    """Worst first: silent, failed, inconsistent, stale, late."""
+def _troubles(batteries: Iterable[states.Heard], codes: Mapping[int, str]) -> Iterable[Trouble]:
+    """By rank: silent, failed, inconsistent, stale, late."""
     names = {battery.pk: battery.name for battery in batteries}
     for battery in batteries:
-        badge = badges[battery.pk]
-        if badge.word == "Silent":
-            yield Trouble(0, battery.name, badge)
-        elif badge.word == "Late":
-            yield Trouble(4, battery.name, badge)
+        code = codes[battery.pk]
+        if code == states.SILENT:
+            yield Trouble(0, battery.name, battery)
+        elif code == states.LATE:
+            yield Trouble(4, battery.name, battery)
     for battery_id, rank, badge in trouble_of_estimators():
         if battery_id in names:
             yield Trouble(rank, names[battery_id], badge)
@@ -150,9 +161,9 @@ def _median_soh(healths: Iterable[Health]) -> float | None:
     return median(known) if known else None
 
 
-def _rows_a_second(batteries: list[Battery], badges: dict[int, Badge]) -> float:
+def _rows_a_second(batteries: Iterable[states.Heard], codes: Mapping[int, str]) -> float:
     return sum(
         1.0 / battery.interval_seconds
         for battery in batteries
-        if badges[battery.pk].word == "Live" and battery.interval_seconds
+        if codes[battery.pk] == states.LIVE and battery.interval_seconds
     )

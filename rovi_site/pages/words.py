@@ -44,7 +44,7 @@ DATA_SHAPES = {
 }
 
 
-def data_badge(battery: Battery, now: datetime) -> Badge:
+def data_badge(battery: Battery | states.Heard, now: datetime) -> Badge:
     """Whether rows arrive, measured by the battery's own interval."""
     state = states.data_state(battery, now)
     shape, tone = DATA_SHAPES[state.code]
