@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
@@ -37,6 +38,11 @@ def json_of(request: HttpRequest) -> Any:
     body = body_of(request)
     if body.count(b"{") + body.count(b"[") > most_containers(len(body)):
         raise BodyUnreadable("The body holds more lists and maps than values.", hint="Send a list of flat records.")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        # Three times as quick, and stricter: NaN, UTF-16 and a lone surrogate are read by the standard library.
+        pass
     try:
         return json.loads(body)
     except UnicodeDecodeError:
@@ -78,7 +84,11 @@ def _of_msgpack(body: bytes, kinds: Mapping[str, str]) -> Frame:
 
 def _of_csv(body: bytes, kinds: Mapping[str, str]) -> Frame:
     from datahub.readers.csv import CsvRows  # noqa: PLC0415  (as Parquet's)
+    from datahub.readers.plain_csv import columns_of_plain  # noqa: PLC0415  (pyarrow; a web process boots without it)
 
+    columns = columns_of_plain(body, kinds, settings.UPLOAD_MAX_BODY_BYTES // BYTES_A_VALUE)
+    if columns is not None:
+        return _of_columns(columns)
     return _joined(CsvRows(BytesIO(body), kinds, settings.UPLOAD_MAX_BODY_BYTES))
 
 
@@ -96,6 +106,10 @@ def _joined(rows: FileOfRows) -> Frame:
     for chunk in rows.chunks():
         for name, values in chunk.items():
             columns[name] += values
+    return _of_columns(columns)
+
+
+def _of_columns(columns: dict[str, list[Any]]) -> Columns:
     return Columns(tuple(columns), list(columns.values()), len(next(iter(columns.values()), [])))
 
 

@@ -14,7 +14,6 @@ from django.db.models import Count, Exists, Manager, OuterRef, Q, QuerySet, Sum
 from datahub.models import Battery
 from twin import tables
 from twin.models import Estimator, EstimatorProgress
-from twin.states import condition_of, rows_behind
 
 if TYPE_CHECKING:
     import numpy as np

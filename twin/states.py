@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twin.models import Estimator
-    from twin.status import EstimatorFacts
-
-    AnyEstimator = Estimator | EstimatorFacts
 
 SECONDS_AN_HOUR = 3600.0
 ROWS_JUST_COME = 20  # behind a live stream by so many, an estimator keeps up
@@ -60,7 +57,7 @@ class Condition:
 SHAPES = {"waiting": "○", "ready": "●", "running": "◐", "inconsistent": "▲", "stale": "▲", "failed": "✕"}
 
 
-def condition_of(estimator: AnyEstimator) -> Condition:
+def condition_of(estimator: Estimator) -> Condition:
     """Needs `battery`, `progress` and `recomputation` of the estimator; asks the database nothing more."""
     progress = estimator.progress
     behind = rows_behind(estimator)
@@ -85,11 +82,11 @@ def condition_of(estimator: AnyEstimator) -> Condition:
     return Condition("ready", f"All rows estimated to t = {_seconds(progress.latest_time)}." + _in_the_shade(estimator))
 
 
-def rows_behind(estimator: AnyEstimator) -> int:
+def rows_behind(estimator: Estimator) -> int:
     return max(0, estimator.battery.rows - estimator.progress.rows_seen)
 
 
-def has_enough_data(estimator: AnyEstimator) -> bool:
+def has_enough_data(estimator: Estimator) -> bool:
     """Whether the battery's rows span the time that the estimator needs before it starts."""
     battery = estimator.battery
     if battery.first_test_time is None or battery.last_test_time is None:
@@ -103,7 +100,7 @@ def missing_columns(columns: dict[str, Any]) -> list[str]:
     return [name for name in ("test_time", "current", "voltage") if name not in have]
 
 
-def _what_it_waits_for(estimator: AnyEstimator) -> str:
+def _what_it_waits_for(estimator: Estimator) -> str:
     battery = estimator.battery
     if estimator.is_script and not estimator.entry:
         return "Waits for a worker to load its script."
@@ -117,14 +114,14 @@ def _what_it_waits_for(estimator: AnyEstimator) -> str:
     return "Waits for a worker to start it."
 
 
-def _in_the_shade(estimator: AnyEstimator) -> str:
+def _in_the_shade(estimator: Estimator) -> str:
     if estimator.is_current:
         return ""
     then = ", until this one has caught up" if estimator.promote_when_caught_up else ""
     return f" Another version is current{then}."
 
 
-def _how_stale(estimator: AnyEstimator) -> str:
+def _how_stale(estimator: Estimator) -> str:
     progress, again = estimator.progress, getattr(estimator, "recomputation", None)
     late = progress.rows_skipped.get(str(Skipped.LATE), 0)
     sentence = f"{_thin(late)} late {'row' if late == 1 else 'rows'} from t = {_seconds(progress.late_from)}."
@@ -141,7 +138,7 @@ def _how_stale(estimator: AnyEstimator) -> str:
     return f"{sentence} Computing anew: {_thin(min(done, whole))} of {_thin(whole)} rows{left}."
 
 
-def _how_far(estimator: AnyEstimator, behind: int) -> str:
+def _how_far(estimator: Estimator, behind: int) -> str:
     progress, rows = estimator.progress, estimator.battery.rows
     sentence = f"{_thin(progress.rows_seen)} of {_thin(rows)} rows"
     if not progress.steps_per_second:

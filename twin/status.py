@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 from struct import unpack
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db.models import Exists, OuterRef, TextField
 from django.db.models.fields.json import KeyTextTransform
@@ -99,12 +99,13 @@ def online_status() -> Iterator[tuple[str, dict[str, Any]]]:
     for row in found.order_by("battery__name").values_list(*fields).iterator():
         battery = BatteryFacts(*row[first:second])
         progress = ProgressFacts(*row[second:])
-        yield battery.name, _status_of(EstimatorFacts(*row[:first], battery=battery, progress=progress))
+        yield battery.name, _status_of(EstimatorFacts(*row[:first], battery, progress))
 
 
 def _status_of(estimator: EstimatorFacts) -> dict[str, Any]:
     """A list that is empty, or null, would end ROVI's own client; so what is not known is left out."""
     progress = estimator.progress
+    record = cast(Estimator, estimator)  # it has all that is looked at for a condition
     names = parsed(progress.state_names_text)
     is_ready = progress.mean is not None
     status: dict[str, Any] = {"is_ready": is_ready, "state_names": names if is_ready else []}
@@ -115,10 +116,10 @@ def _status_of(estimator: EstimatorFacts) -> dict[str, Any]:
             "covariance": unpacked(_floats(progress.covariance), len(names)),
         }
     return status | {
-        "state": condition_of(estimator).state,
+        "state": condition_of(record).state,
         "is_inconsistent": progress.is_inconsistent,
         "consistency": progress.consistency,
-        "rows_behind": rows_behind(estimator),
+        "rows_behind": rows_behind(record),
         "last_error": estimator.last_error,
         "version": estimator.version,
         "newer_version_failed": estimator.newer_failed,

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgpack
+import msgspec
 
 from datahub.ingest.protocol import CLOSE_NOT_MSGPACK, CLOSE_TOO_LARGE, UNEQUAL_COLUMNS, FrameRefused, Limits
 
 DOUBLE_BYTES = 8
+FLAT_VALUE = bool | int | float | str | None
 COUNTED_FROM_BYTES = 1 << 16  # a smaller payload cannot become much memory
 
 
@@ -77,7 +79,27 @@ class _Counting:
         return container
 
 
+# What nearly every frame is: a record, or a list of them. Lists and maps within records are left to the patient way.
+_flat = msgspec.msgpack.Decoder(list[dict[str, FLAT_VALUE]] | dict[str, FLAT_VALUE])
+
+
 def _unpacked(payload: bytes) -> Any:
+    if _records_at_most(payload) <= most_containers(len(payload)):
+        try:
+            return _flat.decode(payload)  # twice as quick
+        except (msgspec.DecodeError, UnicodeError):
+            pass
+    return _patiently_unpacked(payload)
+
+
+def _records_at_most(payload: bytes) -> int:
+    """The length that a list tells at its beginning, or 1. So much memory is taken before the first record is read."""
+    if payload[:1] == b"\xdc":
+        return int.from_bytes(payload[1:3], "big")
+    return int.from_bytes(payload[1:5], "big") if payload[:1] == b"\xdd" else 1
+
+
+def _patiently_unpacked(payload: bytes) -> Any:
     hooks: dict[str, Any] = {}
     if len(payload) >= COUNTED_FROM_BYTES:
         count = _Counting(len(payload))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from datahub.ingest import digest
@@ -265,8 +266,8 @@ def _runs(submission: Submission) -> Iterable[Run]:
     elif isinstance(frame, Unreadable):
         for index in range(frame.rows):
             submission.refuse(index, frame.code, frame.message)
-    elif set(map(type, frame)) == {dict} and len(keys := set(map(tuple, frame))) == 1:  # as nearly always
-        yield from _run(keys.pop(), frame, submission, 0)
+    elif (columns := _columns_of_alike(frame)) is not None:  # as nearly always
+        yield Run(tuple(frame[0]), columns, submission.received, submission)
     else:
         first = 0
         for keys_or_none, some in groupby(frame, _keys):
@@ -277,6 +278,19 @@ def _runs(submission: Submission) -> Iterable[Run]:
                 for index in range(first, first + count):
                     _refuse_shape(submission, index, frame[index])
             first += count
+
+
+def _columns_of_alike(frame: list[Any]) -> list[list[Any]] | None:
+    """Records with the same keys, in whatever order, as columns of the first one's order; None where they differ.
+
+    Column by column: to turn all over at once (zip) takes three times as long where there are a million.
+    """
+    if set(map(type, frame)) != {dict} or len(set(map(len, frame))) != 1 or not frame[0]:
+        return None
+    try:
+        return [list(map(itemgetter(key), frame)) for key in frame[0]]
+    except KeyError:
+        return None
 
 
 def _keys(record: Any) -> tuple[Any, ...] | None:

@@ -31,12 +31,12 @@ class CsvRows:
         self._taken = 0  # characters read since the beginning
         self._text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         try:
-            self._delimiter = self._find_delimiter()
-            self._header = self._read_header()
-            self._columns = columns_of(label for label in self._header if label)
-            self.names = {label: column.name for label, column in self._columns.items()}
-            self.skipped = {f"column {i + 1}": "has no name" for i, label in enumerate(self._header) if not label}
-            self._kinds, self.rows = self._learn(kinds)
+            self.delimiter = self._find_delimiter()
+            self.header = self._read_header()
+            self.columns = columns_of(label for label in self.header if label)
+            self.names = {label: column.name for label, column in self.columns.items()}
+            self.skipped = {f"column {i + 1}": "has no name" for i, label in enumerate(self.header) if not label}
+            self.kinds, self.rows = self._learn(kinds)
         except FileUnreadable:
             self.close()
             raise
@@ -44,10 +44,10 @@ class CsvRows:
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[dict[str, list[Any]]]:
         for block in self._blocks(rows):
             chunk = {}
-            for label, values in zip(self._header, zip(*block, strict=True), strict=True):
+            for label, values in zip(self.header, zip(*block, strict=True), strict=True):
                 if label:
-                    column = self._columns[label]
-                    chunk[column.name] = _converted(values, self._kinds[column.name], column.factor)
+                    column = self.columns[label]
+                    chunk[column.name] = converted(values, self.kinds[column.name], column.factor)
             yield chunk
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class CsvRows:
     def _lines(self) -> Iterator[list[str]]:
         self._text.seek(0)
         self._taken = self._begun = 0
-        reader = csv.reader(self._pieces(), delimiter=self._delimiter, strict=True)
+        reader = csv.reader(self._pieces(), delimiter=self.delimiter, strict=True)
         try:
             for cells in reader:
                 self._begun = self._taken
@@ -105,7 +105,7 @@ class CsvRows:
         return header
 
     def _blocks(self, rows: int) -> Iterator[list[list[str]]]:
-        width = len(self._header)
+        width = len(self.header)
         block: list[list[str]] = []
         begun = 0
         for number, cells in enumerate(islice(self._lines(), 1, None), start=1):
@@ -120,18 +120,18 @@ class CsvRows:
 
     # --- kinds -----------------------------------------------------------------------------------------------------
     def _learn(self, known: Mapping[str, str]) -> tuple[dict[str, str], int]:
-        kinds = {column.name: TEXT if known.get(column.name) == TEXT else EMPTY for column in self._columns.values()}
+        kinds = {column.name: TEXT if known.get(column.name) == TEXT else EMPTY for column in self.columns.values()}
         count = 0
         for block in self._blocks(CHUNK_ROWS):
             count += len(block)
-            for label, values in zip(self._header, zip(*block, strict=True), strict=True):
+            for label, values in zip(self.header, zip(*block, strict=True), strict=True):
                 if label:
-                    name = self._columns[label].name
-                    kinds[name] = _kind_of(values, kinds[name])
+                    name = self.columns[label].name
+                    kinds[name] = kind_of(values, kinds[name])
         return kinds, count
 
 
-def _kind_of(values: tuple[str, ...], so_far: str) -> str:
+def kind_of(values: tuple[str, ...], so_far: str) -> str:
     """The narrowest kind that holds these and what came before."""
     if so_far == TEXT:
         return TEXT
@@ -140,7 +140,7 @@ def _kind_of(values: tuple[str, ...], so_far: str) -> str:
         return so_far
     for kind in (BOOLEAN, INTEGER, FLOAT):
         try:
-            _converted(tuple(filled), kind, 1.0)
+            converted(tuple(filled), kind, 1.0)
         except (ValueError, KeyError):
             continue
         if so_far in (EMPTY, kind):
@@ -149,7 +149,7 @@ def _kind_of(values: tuple[str, ...], so_far: str) -> str:
     return TEXT
 
 
-def _converted(values: tuple[str, ...], kind: str, factor: float) -> list[Any]:
+def converted(values: tuple[str, ...], kind: str, factor: float) -> list[Any]:
     if kind == TEXT:
         return [value or None for value in values]
     if kind == EMPTY:
