@@ -74,6 +74,8 @@ def _numbers(strings: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | N
     if pa.types.is_integer(kind):
         # Arrow takes 0x1F for a number, and Python does not.
         return None if pc.any(pc.match_substring(strings, "x", ignore_case=True)).as_py() else numbers
+    if not pc.any(pc.match_substring(strings, ".")).as_py():
+        return None  # integers to Python: +5, or too many digits
     # An integer beyond 64 bits is refused later, with its sentence: as a float it would have passed. What is called
     # NaN or infinity is not the same everywhere.
     is_odd = pc.or_(pc.is_nan(numbers), pc.greater_equal(pc.abs(numbers), BEYOND_INTEGERS))
