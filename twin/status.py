@@ -99,7 +99,7 @@ def online_status() -> Iterator[tuple[str, dict[str, Any]]]:
     for row in found.order_by("battery__name").values_list(*fields).iterator():
         battery = BatteryFacts(*row[first:second])
         progress = ProgressFacts(*row[second:])
-        yield battery.name, _status_of(EstimatorFacts(*row[:first], battery, progress))
+        yield battery.name, _status_of(EstimatorFacts._make((*row[:first], battery, progress)))
 
 
 def _status_of(estimator: EstimatorFacts) -> dict[str, Any]:
