@@ -145,3 +145,9 @@ def test_a_superuser_is_an_administrator_and_a_stopped_account_is_nothing():
     assert role_of(user) == Role.ADMINISTRATOR
     user.is_active = False
     assert role_of(user) == Role.NONE
+
+
+@pytest.mark.postgres
+def test_a_user_name_with_a_nul_is_as_wrong_as_any(client):
+    credentials = base64.b64encode(b"a\0b:words").decode()
+    assert client.get("/db/stats", headers={"authorization": f"Basic {credentials}"}).status_code == 401

@@ -20,6 +20,8 @@ from tests.generated import for_each, numbers_of_examples
 from tests.rovi_site.routes import all_routes
 from tests.rovi_site.test_openapi import _shape
 
+pytestmark = pytest.mark.postgres  # it stores no NUL, and says so by an error
+
 ROLES = (None, "nobody", "viewer", "operator", "engineer", "administrator")
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
@@ -38,7 +40,10 @@ def operations():
 
 @pytest.fixture
 def clients(session):
-    return {role: session(role) for role in ROLES}
+    found = {role: session(role) for role in ROLES}
+    for client in found.values():
+        client.raise_request_exception = False
+    return found
 
 
 def answered(client: Client, case) -> Response:
