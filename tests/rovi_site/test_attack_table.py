@@ -9,7 +9,7 @@ NAMED = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 FILES_OF_ATTACKS = (
     "sandbox/test_sandbox_escapes.py", "sandbox/test_sandbox_exhaustion.py", "sandbox/test_sandbox_next_script.py",
     "datahub/test_bombs.py", "datahub/test_any_frames.py", "datahub/test_any_bodies.py", "datahub/test_csv_formulas.py",
-    "rovi_site/test_any_requests.py", "rovi_site/test_any_addresses.py",
+    "rovi_site/test_any_requests.py", "rovi_site/test_any_addresses.py", "browser/test_hostile_words.py",
     "prognosis/test_forecast_sql.py", "twin/test_hostile_scripts.py",
 )  # fmt: skip
 
