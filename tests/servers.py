@@ -16,6 +16,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.migrated import put_migrated
+
 PROJECT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START = 90.0
 READY = re.compile(r"Ready: (\S+)  user (\S+)  password (.+)")
@@ -35,10 +37,15 @@ def environment(data: Path, port: int, **variables: str) -> dict[str, str]:
 
 
 class Server:
-    """`manage.py serve` with a data folder of its own. As a context it is ready inside and stopped outside."""
+    """`manage.py serve` with a data folder of its own. As a context it is ready inside and stopped outside.
 
-    def __init__(self, data: Path, **variables: str) -> None:
+    The folder has the tables already, and nothing else, unless the server is to begin with nothing.
+    """
+
+    def __init__(self, data: Path, *, with_nothing: bool = False, **variables: str) -> None:
         self.data = data
+        if not with_nothing and "DATABASE_URL" not in variables:
+            put_migrated(data)
         self.port = free_port()
         self.variables = variables
         self.lines: list[str] = []

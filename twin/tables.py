@@ -9,11 +9,13 @@ replaces the end of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model
+from django.db.models import BinaryField, BooleanField, Field, FloatField, IntegerField, Model
 
 from datahub.tables import quoted, rows_table
 from datahub.validators import is_column_name
@@ -109,13 +111,22 @@ def insert(
     again: bool = False,
 ) -> None:
     """`rows` hold row id, test_time, the means, and the columns after them, in this order."""
-    names = [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]
-    table, listed = quoted(estimates_table(estimator_id, again=again)), ", ".join(map(quoted, names))
+    statement = _insertion(connection.vendor, estimates_table(estimator_id, again=again), tuple(state_names))
     if connection.vendor == "postgresql":
-        _copy(connection, f"COPY {table} ({listed}) FROM STDIN", rows)
+        _copy(connection, statement, rows)
         return
     with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {table} ({listed}) VALUES ({', '.join(repeat('%s', len(names)))})", list(rows))
+        cursor.executemany(statement, list(rows))
+
+
+@lru_cache(maxsize=20_000)
+def _insertion(vendor: str, table: str, state_names: tuple[str, ...]) -> str:
+    """The same for a table each time, and a fleet has thousands in each round."""
+    names = [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]
+    listed = ", ".join(map(quoted, names))
+    if vendor == "postgresql":
+        return f"COPY {quoted(table)} ({listed}) FROM STDIN"
+    return f"INSERT INTO {quoted(table)} ({listed}) VALUES ({', '.join(repeat('%s', len(names)))})"
 
 
 def replace_tail(
@@ -172,18 +183,27 @@ def update_each(connection: BaseDatabaseWrapper, model: type[Model], changes: Ma
 
     Django's own `bulk_update` and `update` cost several times as much as SQLite takes for the writing.
     """
+    connection = connections[connection.alias]  # what is handed over may be a proxy, which looks it up at each turn
     alike: dict[tuple[str, ...], list[int]] = {}
     for key, values in changes.items():
         alike.setdefault(tuple(values), []).append(key)
     for names, keys in alike.items():
         fields = [each for each in model._meta.concrete_fields if each.name in names]
         assigned = ", ".join(f"{quoted(str(each.column))} = %s" for each in fields)
-        rows = [[*(each.get_db_prep_save(changes[key][each.name], connection) for each in fields), key] for key in keys]
+        columns = [_as_stored(connection, each, [changes[key][each.name] for key in keys]) for each in fields]
+        rows = list(zip(*columns, keys, strict=True))
         with connection.cursor() as cursor:
             cursor.executemany(
                 f"UPDATE {quoted(model._meta.db_table)} SET {assigned} WHERE {quoted(str(model._meta.pk.column))} = %s",
                 rows,
             )
+
+
+def _as_stored(connection: BaseDatabaseWrapper, field: Field[Any, Any], values: list[Any]) -> list[Any]:
+    """Numbers and bytes go to the database as they are; Django's looking at each costs more than SQLite's writing."""
+    if isinstance(field, FloatField | IntegerField | BooleanField | BinaryField):
+        return values
+    return [field.get_db_prep_save(value, connection) for value in values]
 
 
 # --- reading -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgpack
 from websockets.sync.client import ClientConnection, connect
 
+from tests.migrated import put_migrated
 from tests.servers import PROJECT, environment, free_port
 
 PASSWORD = "correct horse battery"
@@ -39,13 +40,17 @@ class UploadServer:
     """As a context it answers inside and is gone outside."""
 
     def __init__(self, data: Path, server: str = "daphne", **variables: str) -> None:
+        self.data = data
         self.port = free_port()
         self.server = server
         self.log = data / "server.log"
         self.environment = environment(data, self.port, ROVI_SERVER=server, **variables)
 
     def __enter__(self) -> UploadServer:
-        self.manage("migrate", "--verbosity", "0")
+        if self.environment["DATABASE_URL"]:
+            self.manage("migrate", "--verbosity", "0")
+        else:
+            put_migrated(self.data)
         shown = self.manage("shell", "--no-imports", "-c", ACCOUNTS.format(password=PASSWORD))
         self.device_token = shown.rpartition("token ")[2].strip()
         self.start()

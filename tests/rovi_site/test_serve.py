@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("serve") / "data") as running:
+    with Server(tmp_path_factory.mktemp("serve") / "data", with_nothing=True) as running:
         yield running
 
 

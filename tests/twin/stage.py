@@ -1,6 +1,6 @@
 """Prepares the data folder that ROVI_DATA names for tests with real workers: three batteries, their estimators, rows.
 
-python -m tests.twin.stage ROWS
+python -m tests.twin.stage ROWS. On SQLite its tables are there already: tests.migrated puts them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ django.setup()
 
 from django.core.files.base import ContentFile  # noqa: E402  (Django is set up only now)
 from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from datahub.ingest import store_records  # noqa: E402
 from tests.twin import oracle  # noqa: E402
@@ -23,7 +24,8 @@ from twin.registration import register_estimator  # noqa: E402
 parameters = oracle.parameters("one_rc")
 file = ContentFile(json.dumps(parameters).encode(), name="parameters.json")
 
-call_command("migrate", verbosity=0)
+if connection.vendor != "sqlite":
+    call_command("migrate", verbosity=0)
 register_estimator(battery_name="built in", kind="joint_ukf", parameters=parameters)
 register_estimator(battery_name="script", definition=text_of("joint_filter"), files=[file])
 register_estimator(battery_name="counter", definition=text_of("coulomb_counter"))

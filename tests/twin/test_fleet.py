@@ -46,11 +46,11 @@ def test_the_built_in_filter_gives_moiraes_numbers(case):
 @pytest.mark.parametrize("chunk_rows", [1, 7, 100])
 def test_chunks_change_no_bit(settings, chunk_rows):
     register("whole")
-    store_records("whole", oracle.records(last=200))
+    store_records("whole", oracle.records(last=80))
     catch_up()
     settings.ESTIMATION_CHUNK_ROWS = chunk_rows
     register("cut")
-    store_records("cut", oracle.records(last=200))
+    store_records("cut", oracle.records(last=80))
     catch_up()
     for name in ("row_ids", "means", "covariances", "innovation", "innovation_variance"):
         np.testing.assert_array_equal(getattr(found("cut"), name), getattr(found("whole"), name), err_msg=name)

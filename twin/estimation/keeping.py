@@ -18,11 +18,12 @@ def checkpoint_to_keep(track: EstimatorProgress | Recomputation, changes: dict[s
 
     Once rows have come late, what is estimated will be replaced, and so would be the checkpoints.
     """
-    stand = track.stand() | {name: value for name, value in changes.items() if name in track.stand()}
-    interval = max(settings.CHECKPOINT_ROWS, len(stand["checkpoint"] or b"") // BYTES_A_ROW)
+    interval = max(settings.CHECKPOINT_ROWS, len(changes["checkpoint"] or b"") // BYTES_A_ROW)
     late_from = changes.get("late_from", track.late_from)
-    if late_from is not None or stand["rows_stepped"] - track.kept_stepped < interval:
+    if late_from is not None or changes["rows_stepped"] - track.kept_stepped < interval:
         return None
+    stand = track.stand()
+    stand |= {name: value for name, value in changes.items() if name in stand}
     skipped = changes["rows_skipped"]
     unestimated = {reason: skipped[reason] for reason in TAKEN_WITHOUT_ESTIMATE if reason in skipped}
     return Checkpoint(estimator_id=track.pk, is_again=track.is_again, unestimated=unestimated, **stand)
