@@ -3,7 +3,7 @@
 Values are parameters. Identifiers come from integers, or from names of states that passed `columns_of`, and are quoted.
 A row of estimates has the id of the row it was made from. Their order is that of (test_time, row_id): late rows have
 greater ids than rows that are newer. Beside it may lie a scratch table, which a recomputation fills and which then
-replaces the end of it.
+replaces the end of it: the SQL of that is in twin/estimation/tables.py.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ def estimates_table(estimator_id: int, *, again: bool = False) -> str:
     return f"estimates_{estimator_id:d}{'_again' if again else ''}"
 
 
+def replaced_table(estimator_id: int) -> str:
+    """Where a long series lies that was replaced, until it is deleted bit by bit."""
+    return f"estimates_{estimator_id:d}_old"
+
+
 def columns_of(state_names: Sequence[str]) -> list[str]:
     """The columns of the means, named as ROVI's service names them: dots become `__`, brackets go; raises BadStateName.
 
@@ -59,9 +64,17 @@ def columns_of(state_names: Sequence[str]) -> list[str]:
 
 # --- the tables themselves -----------------------------------------------------------------------------------------
 def create(
-    connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str], *, again: bool = False
+    connection: BaseDatabaseWrapper,
+    estimator_id: int,
+    state_names: Sequence[str],
+    *,
+    again: bool = False,
+    series: int = 0,
 ) -> None:
-    """Does nothing where it is there already."""
+    """Does nothing where it is there already. With `again` the scratch table, for estimates of another series.
+
+    It may take the place of the other with its index, whose name no other may have.
+    """
     types = STORED_TYPES[connection.vendor]
     table = estimates_table(estimator_id, again=again)
     columns = [
@@ -73,15 +86,16 @@ def create(
     ]
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table)} ({', '.join(columns)})")
-        if not again:
-            cursor.execute(f"CREATE INDEX IF NOT EXISTS {quoted(table + '_time')} ON {quoted(table)} (test_time)")
+        index = quoted(estimates_table(estimator_id) + (f"_time_{series:d}" if again else "_time"))
+        cursor.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(table)} (test_time)")
 
 
 def drop(connection: BaseDatabaseWrapper, estimator_id: int, *, again: bool = False) -> None:
-    """With `again` the scratch table alone; else both."""
+    """With `again` the scratch table alone; else all."""
+    scratch = estimates_table(estimator_id, again=True)
     with connection.cursor() as cursor:
-        for scratch in (True,) if again else (True, False):
-            cursor.execute(f"DROP TABLE IF EXISTS {quoted(estimates_table(estimator_id, again=scratch))}")
+        for table in [scratch] if again else [scratch, replaced_table(estimator_id), estimates_table(estimator_id)]:
+            cursor.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
 
 
 def add_computed(connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str]) -> list[str]:
@@ -127,19 +141,6 @@ def _insertion(vendor: str, table: str, state_names: tuple[str, ...]) -> str:
     if vendor == "postgresql":
         return f"COPY {quoted(table)} ({listed}) FROM STDIN"
     return f"INSERT INTO {quoted(table)} ({listed}) VALUES ({', '.join(repeat('%s', len(names)))})"
-
-
-def replace_tail(
-    connection: BaseDatabaseWrapper, estimator_id: int, state_names: Sequence[str], after: tuple[float, int] | None
-) -> None:
-    """What comes after (test_time, row_id), None: all, becomes what the scratch table holds; that one is dropped."""
-    names = ", ".join(map(quoted, [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]))
-    table, scratch = quoted(estimates_table(estimator_id)), quoted(estimates_table(estimator_id, again=True))
-    condition, values = _beyond(after)
-    with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE 1 = 1{condition}", values)
-        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {scratch}")
-        cursor.execute(f"DROP TABLE {scratch}")
 
 
 def thin(connection: BaseDatabaseWrapper, estimator_id: int, begin: float, end: float, seconds: float) -> int:
@@ -219,12 +220,12 @@ def select(
 ) -> list[tuple[Any, ...]]:
     """Estimates after (test_time, row_id) with `start <= test_time < end`, oldest first, with all columns."""
     conditions, values = _window(start, end)
-    beyond, keys = _beyond(after)
+    later, keys = beyond(after)
     names = [*BEFORE_STATES, *columns_of(state_names), *AFTER_STATES]
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(map(quoted, names))} FROM {quoted(estimates_table(estimator_id))} "
-            f"WHERE 1 = 1{conditions}{beyond} ORDER BY test_time, row_id LIMIT %s",
+            f"WHERE 1 = 1{conditions}{later} ORDER BY test_time, row_id LIMIT %s",
             [*values, *keys, limit],
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
@@ -361,7 +362,7 @@ def _window(start: float | None, end: float | None) -> tuple[str, list[float]]:
     return conditions, values
 
 
-def _beyond(after: tuple[float, int] | None) -> tuple[str, list[float]]:
+def beyond(after: tuple[float, int] | None) -> tuple[str, list[float]]:
     """Written so that an index on test_time serves it."""
     if after is None:
         return "", []

@@ -35,6 +35,13 @@ def promote_versions() -> bool:
     return promote_those_caught_up() > 0
 
 
+@duty("replaced estimates")
+def delete_replaced() -> bool:
+    from twin.estimation.replacing import delete_replaced_series  # noqa: PLC0415  (models are ready only now)
+
+    return delete_replaced_series()
+
+
 @duty("retention of estimates")
 def thin_estimates() -> bool:
     from twin.retention import thin_old_estimates  # noqa: PLC0415  (models are ready only now)

@@ -8,6 +8,7 @@ from django.db import connection
 
 from datahub.ingest import store_records
 from datahub.queries import battery_named
+from tests.twin import oracle
 from tests.twin.conftest import catch_up
 from tests.twin.late import (
     as_they_came,
@@ -20,6 +21,7 @@ from tests.twin.late import (
     rows,
     shuffled,
 )
+from twin import tables
 from twin.estimation import fleet, recomputing, replacing
 from twin.estimation.fleet import advance_fleet
 from twin.models import Checkpoint, EstimatorProgress, Recomputation, Recomputed
@@ -31,8 +33,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgres, pytest.mark.usefixtur
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_comes_late_the_numbers_are_those_of_rows_in_order(seed, settings):
+def test_whatever_comes_late_the_numbers_are_those_of_rows_in_order(seed, settings, monkeypatch):
     chance = random.Random(seed)
+    if seed % 2:
+        replaced_in_portions(monkeypatch)
     settings.ESTIMATION_CHUNK_ROWS = chance.choice([2, 7, 50])
     settings.CHECKPOINT_ROWS = chance.choice([1, 5, 30])
     records = rows(60, twins=chance.sample(range(1, 60), 5))
@@ -124,14 +128,49 @@ def test_many_batteries_are_computed_anew_in_the_same_array_operations(monkeypat
         assert_is_what_the_filter_makes_of_sorted_rows(f"cell {number}", records, "one_rc" if number % 2 else "no_rc")
 
 
-@pytest.mark.parametrize("victim", ["insert", "replace_tail", "after the last"])
+def replaced_in_portions(monkeypatch, rows=3):
+    """As long series are."""
+    monkeypatch.setattr(replacing, "MOST_ROWS_AT_ONCE", 0)
+    monkeypatch.setattr(replacing, "ROWS_A_PORTION", rows)
+
+
+def test_a_long_series_is_replaced_in_portions_and_readers_see_the_old_one_or_the_new_one(monkeypatch):
+    replaced_in_portions(monkeypatch)
+    records = rows(40)
+    register("cell")
+    store_records("cell", records[:21] + records[22:])
+    catch_up()
+    estimator_id = current_estimator(battery_named("cell")).pk
+    seen = [found("cell").means.tobytes()]
+    for late in (records[21:22], [{**records[30], "voltage": 3.9}]):
+        store_records("cell", late)
+        while advance_fleet():
+            seen.append(found("cell").means.tobytes())
+        assert len(set(seen)) == 2
+        assert seen[-1] != seen[0]
+        assert seen.count(seen[0]) > 20 // 3  # it took a round for each portion of the head
+        seen = seen[-1:]
+    records = in_order([*records, *late])
+    assert_is_what_the_filter_makes_of_sorted_rows("cell", records)
+    store_records("cell", oracle.records(40, 50))
+    catch_up()
+    assert_is_what_the_filter_makes_of_sorted_rows("cell", [*records, *oracle.records(40, 50)])
+    assert replacing.tables.with_replaced(connection) == [estimator_id]
+    leftovers, portions = replacing.Leftovers(), 0
+    while replacing.delete_replaced_series(leftovers):
+        portions += 1
+    assert portions == 40 // 3
+    assert replacing.tables.with_replaced(connection) == []
+
+
+@pytest.mark.parametrize("victim", ["insert", "replace_tail", "copy_head", "take_the_place", "after the last"])
 def test_a_process_that_dies_between_any_two_steps_loses_and_repeats_nothing(victim, monkeypatch):
     """It dies at every n-th call of what writes; the next round is that of another process."""
     records = rows(40)
     register("cell")
-    store_records("cell", records[:3] + records[4:])
+    store_records("cell", records[:13] + records[14:])
     catch_up()
-    store_records("cell", records[3:4])
+    store_records("cell", records[13:14])
     calls = []
 
     class Killed(BaseException):
@@ -149,8 +188,12 @@ def test_a_process_that_dies_between_any_two_steps_loses_and_repeats_nothing(vic
 
     if victim == "after the last":
         monkeypatch.setattr(replacing, "_record", dying(replacing._record))
+    elif victim == "insert":
+        monkeypatch.setattr(tables, "insert", dying(tables.insert))
     else:
-        monkeypatch.setattr(f"twin.tables.{victim}", dying(getattr(replacing.tables, victim)))
+        monkeypatch.setattr(replacing.tables, victim, dying(getattr(replacing.tables, victim)))
+    if victim in ("copy_head", "take_the_place"):
+        replaced_in_portions(monkeypatch, rows=1)
     for _ in range(200):
         try:
             if not advance_fleet():

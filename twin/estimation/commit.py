@@ -19,7 +19,7 @@ from twin.errors import EstimatorFailed
 from twin.estimation.judging import judge
 from twin.estimation.keeping import checkpoint_to_keep
 from twin.estimation.lease import KEEP_SECONDS, this_process
-from twin.estimation.replacing import replace_if_caught_up, stop_recomputation
+from twin.estimation.replacing import Replaced, replace_if_caught_up, stop_recomputation
 from twin.estimation.work import Place
 from twin.models import Checkpoint, Estimator, EstimatorProgress, Recomputation, Track
 from twin.states import TAKEN_WITHOUT_ESTIMATE, Stored
@@ -55,11 +55,11 @@ class Advance:
     script_output: str = ""
     evidence: bytes = b""  # of its errors up to `place`, beside the checkpoint; `judge` finds it
     libraries: Mapping[str, str] = field(default_factory=dict)  # name to version; empty: not told
-    did_replace: bool = False  # the second track took the place of the first; `commit` finds it
+    replaced: Replaced = Replaced.NOT_YET  # whether the second track took the place of the first; `commit` finds it
 
     @property
     def did_something(self) -> bool:
-        return self.did_replace or self.place.position(self.track) != self.track.position
+        return self.replaced is not Replaced.NOT_YET or self.place.position(self.track) != self.track.position
 
     def rows(self, computed: float) -> Iterator[tuple[Any, ...]]:
         """As the table takes them; `computed` is the Unix time now, s."""
@@ -101,14 +101,14 @@ def commit(advances: Iterable[Advance]) -> list[Advance]:
     stored = [advance for advance in advances if advance.estimator.pk in mine]
     for advance in stored:
         if advance.track.is_again and advance.failure is None and not advance.place.in_order:
-            advance.did_replace = _replace(advance)
+            advance.replaced = _replace(advance)
     return stored
 
 
-def _replace(advance: Advance) -> bool:
+def _replace(advance: Advance) -> Replaced:
     """By itself: it may move many rows, and others wait. What is left undone here, the next round does."""
     with transaction.atomic():
-        return bool(_still_mine([advance])) and replace_if_caught_up(advance.estimator)
+        return replace_if_caught_up(advance.estimator) if _still_mine([advance]) else Replaced.NOT_YET
 
 
 def _still_mine(advances: Sequence[Advance]) -> set[int]:

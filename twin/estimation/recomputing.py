@@ -58,7 +58,7 @@ def _begin(estimator_id: int) -> bool:
             start = keep_start(estimator, stand_before_the_first_row(estimator))
         # A process that died may have left one behind.
         tables.drop(connection, estimator_id, again=True)
-        tables.create(connection, estimator_id, progress.state_names, again=True)
+        tables.create(connection, estimator_id, progress.state_names, again=True, series=progress.series + 1)
         again = Recomputation(
             estimator=estimator,
             up_to=progress.cursor,

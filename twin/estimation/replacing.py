@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from django.db import connection
+import math
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from twin import tables
 from twin.errors import EstimatorFailed
+from twin.estimation import tables
 from twin.estimation.keeping import beyond
 from twin.estimation.lease import this_process
 from twin.models import Estimator, EstimatorProgress, Recomputation, Recomputed, Track
+from twin.tables import drop
 
 RECORDS_KEPT = 100
+MOST_ROWS_AT_ONCE = 100_000  # are replaced in one transaction; about half a second, for which others that write wait
+ROWS_A_PORTION = 20_000  # are copied or deleted in one where there are more
+SECONDS_BETWEEN_LOOKS = 60.0
 
 
-def replace_if_caught_up(estimator: Estimator) -> bool:
-    """Called in a transaction with the first track locked. Tells whether it was replaced.
+class Replaced(Enum):
+    """What became of a replacement."""
+
+    NOT_YET = 0
+    IN_PART = 1  # it goes on at once
+    WHOLLY = 2
+
+
+def replace_if_caught_up(estimator: Estimator) -> Replaced:
+    """Called in a transaction with the first track locked.
 
     The end of the estimates, the checkpoints after its beginning and all counters are those of the second track then.
     """
     progress = EstimatorProgress.objects.get(pk=estimator.pk)
     again = Recomputation.objects.get(pk=estimator.pk)
     if again.in_order or again.cursor < progress.cursor:
-        return False
+        return Replaced.NOT_YET
+    names = progress.state_names
     start = None if again.from_time is None else (again.from_time, again.from_row)
-    tables.replace_tail(connection, estimator.pk, progress.state_names, start)
+    if again.rows_stepped - again.from_stepped <= MOST_ROWS_AT_ONCE:
+        tables.replace_tail(connection, estimator.pk, names, start)
+    elif start is not None and tables.copy_head(connection, estimator.pk, names, start, ROWS_A_PORTION):
+        return Replaced.IN_PART
+    else:
+        tables.take_the_place(connection, estimator.pk)
     kept = estimator.checkpoints
     kept.filter(beyond(again.from_time, again.from_row), is_again=False).delete()
     kept.filter(is_again=True).update(is_again=False)
@@ -38,7 +61,7 @@ def replace_if_caught_up(estimator: Estimator) -> bool:
     )
     _record(again)
     again.delete()
-    return True
+    return Replaced.WHOLLY
 
 
 def stop_recomputation(estimator: Estimator, failure: EstimatorFailed, fence: int | None = None) -> None:
@@ -55,7 +78,7 @@ def stop_recomputation(estimator: Estimator, failure: EstimatorFailed, fence: in
 
 def give_up_recomputation(estimator: Estimator) -> None:
     """As if it had not begun; in a transaction with the progress locked."""
-    tables.drop(connection, estimator.pk, again=True)
+    drop(connection, estimator.pk, again=True)
     estimator.checkpoints.filter(is_again=True).delete()
     Recomputation.objects.filter(pk=estimator.pk).delete()
     # Whoever steps it now must not write what was found on a track that is gone.
@@ -76,3 +99,34 @@ def _record(again: Recomputation) -> None:
     old = told.order_by("-id").values_list("pk", flat=True)[RECORDS_KEPT:]
     if stale := list(old):
         told.filter(pk__in=stale).delete()
+
+
+@dataclass
+class Leftovers:
+    """Long series that were replaced and are still to be deleted, as this process has seen them."""
+
+    waiting: list[int] = field(default_factory=list)
+    looked: float = -math.inf
+
+
+leftovers = Leftovers()
+
+
+def delete_replaced_series(seen: Leftovers = leftovers) -> bool:
+    """The duty: a portion in a transaction of its own. Tells whether there is more."""
+    if not seen.waiting:
+        if time.monotonic() - seen.looked < SECONDS_BETWEEN_LOOKS:
+            return False
+        seen.looked = time.monotonic()
+        seen.waiting = tables.with_replaced(connection)
+    if not seen.waiting:
+        return False
+    estimator_id = seen.waiting.pop()
+    with transaction.atomic():
+        # Locked, for another worker may be deleting the same.
+        EstimatorProgress.objects.select_for_update().filter(pk=estimator_id).first()
+        if estimator_id in tables.with_replaced(connection) and tables.delete_replaced(
+            connection, estimator_id, ROWS_A_PORTION
+        ):
+            seen.waiting.append(estimator_id)
+    return bool(seen.waiting)

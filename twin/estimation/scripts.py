@@ -19,7 +19,7 @@ from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.guests import WarmGuests, failure_of, storable
 from twin.estimation.lease import claim, extend
 from twin.estimation.recomputing import begin_recomputations
-from twin.estimation.replacing import stop_recomputation
+from twin.estimation.replacing import Replaced, stop_recomputation
 from twin.estimation.sieve import NEEDED
 from twin.estimation.work import (
     Chunk,
@@ -101,7 +101,7 @@ def _advance_track(estimator: Estimator, track: EstimatorProgress | Recomputatio
         warm_guests.close(estimator.pk)
         _rests_until[estimator.pk] = time.monotonic() + REST_SECONDS
         return False
-    if not commit([advance]) or advance.failure is not None or advance.did_replace:
+    if not commit([advance]) or advance.failure is not None or advance.replaced is Replaced.WHOLLY:
         warm_guests.close(estimator.pk)
     return advance.did_something
 
