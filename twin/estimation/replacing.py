@@ -19,7 +19,7 @@ from twin.models import Estimator, EstimatorProgress, Recomputation, Recomputed,
 from twin.tables import drop
 
 RECORDS_KEPT = 100
-MOST_ROWS_AT_ONCE = 100_000  # are replaced in one transaction; about half a second, for which others that write wait
+MOST_ROWS_AT_ONCE = 200_000  # are replaced in one transaction; about a second, for which others that write wait
 ROWS_A_PORTION = 20_000  # are copied or deleted in one where there are more
 SECONDS_BETWEEN_LOOKS = 60.0
 
