@@ -29,6 +29,8 @@ class Worker(models.Model):
     stopped = models.DateTimeField(null=True, blank=True, help_text="Set when it ended in good order.")
     doing = models.CharField(max_length=200, blank=True, help_text="What it works on now.")
     versions = models.JSONField(default=dict, help_text="Of the project, Python and the libraries that matter.")
+    process = models.CharField(max_length=200, blank=True, help_text="Tells others on its machine whether it lives.")
+    shards = models.JSONField(null=True, help_text="Numbers it was told to take; null: its share of all others.")
 
     class Meta:
         ordering = ["-heartbeat"]
@@ -58,6 +60,10 @@ class Job(models.Model):
     worker = models.ForeignKey(Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs")
     lease_until = models.DateTimeField(null=True, blank=True, help_text="After this the worker counts as lost.")
     cancel_requested_by = models.CharField(max_length=150, blank=True)
+
+    shard = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of the battery it is for: in that queue it is called out."
+    )
 
     progress = models.FloatField(default=0.0, help_text="0 to 1")
     message = models.CharField(max_length=500, blank=True, help_text="What it is doing, or did last.")
@@ -105,3 +111,20 @@ class JobLine(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Shard(models.Model):
+    """A part of the fleet that one worker at a time estimates and measures."""
+
+    number = models.PositiveSmallIntegerField(primary_key=True)
+    owner = models.CharField(max_length=200, blank=True, help_text="The process that holds it.")
+    worker = models.ForeignKey(Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="held_shards")
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="Until then nobody else may take it.")
+    fence = models.BigIntegerField(default=0, help_text="Counts who took it; a commit under an older one is refused.")
+    taken = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"shard {self.number}"

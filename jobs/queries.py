@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from jobs.models import Job, State, Worker
 
 
 def alive_workers() -> QuerySet[Worker]:
     """Workers whose heartbeat is younger than a lease and that have not ended."""
-    fresh = timezone.now() - timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    fresh = Now() - timedelta(seconds=settings.JOB_LEASE_SECONDS)
     return Worker.objects.filter(heartbeat__gt=fresh, stopped=None)
 
 

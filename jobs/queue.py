@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from jobs.calling import call_a_worker
 from jobs.errors import JobHasEnded, JobHasNotFailed
 from jobs.models import Job, JobLine, State
 from jobs.registry import kind_named
@@ -21,20 +22,25 @@ def enqueue(
     arguments: dict[str, Any] | None = None,
     requested_by: Any = None,
     max_tries: int = 1,
+    shard: int | None = None,
 ) -> Job:
     """Queues a job of a registered kind. With `max_tries` above 1 it is begun again when its worker vanishes.
 
-    Such a job must bear being run twice: the first run may have done all but say so.
+    Such a job must bear being run twice: the first run may have done all but say so. A job for one battery is called
+    out to whoever holds its `shard`; any worker may take it.
     """
     known = kind_named(kind)
-    return Job.objects.create(
+    job = Job.objects.create(
         kind=kind,
         subject=subject,
         title=title or known.title,
         arguments=arguments or {},
         requested_by=requested_by,
         max_tries=max_tries,
+        shard=shard,
     )
+    call_a_worker(job)
+    return job
 
 
 def cancel(job: Job, by: str) -> Job:
@@ -64,6 +70,7 @@ def retry(job: Job, by: Any) -> Job:
             arguments=found.arguments,
             requested_by=by,
             max_tries=found.max_tries,
+            shard=found.shard,
         )
         found.retried_as = fresh
         found.save(update_fields=["retried_as"])

@@ -13,7 +13,10 @@ from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 
 import datahub.routing  # noqa: E402
 import rovi_site.routing  # noqa: E402
+from jobs import calling  # noqa: E402
 from rovi_site.sockets import SocketExtensions  # noqa: E402
+
+calling.get_ready()
 
 # Callers are judged by each consumer (access.authentication.caller_of_socket): it knows headers, tokens and origins.
 # The middlewares only tell it whose cookie came along.

@@ -19,6 +19,7 @@ ticker = Ticker(make_sources)
 class UpdatesConsumer(AsyncJsonWebsocketConsumer):
     """`/ws/updates/` sends `{"changed": {"battery": [3], "job": [12]}}`, and at least every 5 s an empty one."""
 
+    channel_layer_alias = ""  # none: the ticker tells all, so that pages stay live while Redis is away
     watcher: Watcher | None = None
     sending: asyncio.Task[None] | None = None
 

@@ -20,7 +20,7 @@ DATABASE_URL = env.url(
 )
 REDIS_URL = env.url(
     "REDIS_URL",
-    "redis://host:port/0 as channel layer; empty: none is needed.",
+    "redis://host:port/0 as Celery's broker, which calls workers to jobs, and as channel layer; empty: neither.",
     ("redis", "rediss", "unix"),
     "redis://host:port/0",
 )
@@ -152,7 +152,16 @@ ESTIMATES_THINNED_SECONDS = env.integer(
     at_least=1,
 )
 WORKER_TICK_SECONDS = env.seconds("ROVI_WORKER_TICK_SECONDS", 0.25, "Pause of an idle worker between two looks.")
-JOB_LEASE_SECONDS = env.seconds("ROVI_JOB_LEASE_SECONDS", 30.0, "A job whose worker is silent this long is taken over.")
+SHARDS = env.integer(
+    "ROVI_SHARDS",
+    16,
+    "Parts of the fleet that workers share among them; alike for all, and several for each worker.",
+    at_least=1,
+    at_most=1024,
+)
+JOB_LEASE_SECONDS = env.seconds(
+    "ROVI_JOB_LEASE_SECONDS", 30.0, "A worker that is silent this long is replaced: others take its jobs and shards."
+)
 
 INSTALLED_APPS = [
     "daphne",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import connection, transaction
 
+from jobs.shards import in_this_round
 from twin import tables
 from twin.models import EstimatorProgress
 
@@ -45,7 +46,8 @@ def thin_old_estimates(seen: Thinned = thinned) -> bool:
 
 def _due(seen: Thinned) -> list[int]:
     """Ids of estimators that may have something to thin, in one query; what is known of deleted ones is forgotten."""
-    tracks = EstimatorProgress.objects.exclude(latest_time=None).values_list("pk", "latest_time", "series")
+    begun = in_this_round(EstimatorProgress.objects.exclude(latest_time=None), "estimator__battery_id")
+    tracks = begun.values_list("pk", "latest_time", "series")
     found = {estimator_id: (latest, series) for estimator_id, latest, series in tracks if latest is not None}
     seen.until = {estimator_id: known for estimator_id, known in seen.until.items() if estimator_id in found}
     return [

@@ -12,6 +12,7 @@ from django.utils import timezone
 from datahub.models import Battery
 from jobs.models import State
 from jobs.queue import enqueue
+from jobs.shards import in_this_round, shard_of
 from twin.errors import CannotBeCurrent, NothingToRollBackTo
 from twin.models import Estimator, EstimatorProgress, VersionChange
 from twin.states import Stored
@@ -26,6 +27,7 @@ def queue_load(estimator: Estimator, requested_by: Any = None) -> Estimator:
         arguments={"estimator_id": estimator.pk},
         requested_by=requested_by,
         max_tries=3,
+        shard=shard_of(estimator.battery_id),
     )
     estimator.save(update_fields=["load_job"])
     return estimator
@@ -130,7 +132,7 @@ def promote_those_caught_up() -> int:
         .order_by("version")
     )
     done = 0
-    for estimator in found:
+    for estimator in in_this_round(found, "battery_id"):
         with suppress(CannotBeCurrent):
             promote(estimator, None, "had replayed the stored rows")
             done += 1

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F, Q
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.models import Job, State, Worker
 from jobs.running.under_way import jobs_under_way
 
 
-def claim_next_job(worker: Worker) -> Job | None:
-    """The oldest queued job, now running under `worker`; None where nothing waits."""
+def claim_next_job(worker: Worker, waiting_seconds: float = 0.0) -> Job | None:
+    """The oldest queued job, of those that have waited so long, now running under `worker`; None where none waits."""
+    queued = Job.objects.filter(state=State.QUEUED)
+    if waiting_seconds:
+        queued = queued.filter(created__lte=Now() - timedelta(seconds=waiting_seconds))
     while True:
-        candidate = Job.objects.filter(state=State.QUEUED).order_by("id").values_list("id", flat=True).first()
+        candidate = queued.order_by("id").values_list("id", flat=True).first()
         if candidate is None:
             return None
         job = claim(candidate, worker)
@@ -33,14 +38,14 @@ def claim(job_id: int, worker: Worker) -> Job | None:
 
 
 def renew_leases(worker: Worker) -> None:
-    Worker.objects.filter(pk=worker.pk).update(heartbeat=timezone.now())
+    Worker.objects.filter(pk=worker.pk).update(heartbeat=Now())
     mine = Job.objects.filter(pk__in=jobs_under_way(), worker=worker, state=State.RUNNING)
     mine.update(lease_until=_lease_end())
 
 
 def take_back_lost_jobs() -> int:
     """Queues again, or fails, jobs whose worker is silent past its lease; returns how many."""
-    lost = Q(state=State.RUNNING, lease_until__lt=timezone.now())
+    lost = Q(state=State.RUNNING, lease_until__lt=Now())
     # The last try is over first: the second UPDATE would make a job queued that the first should have failed.
     failed = Job.objects.filter(lost, tries__gte=F("max_tries")).update(
         state=State.FAILED,
@@ -53,5 +58,6 @@ def take_back_lost_jobs() -> int:
     return failed + queued
 
 
-def _lease_end() -> datetime:
-    return timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+def _lease_end() -> CombinedExpression:
+    """By the database's clock: those of several machines need not agree."""
+    return Now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)

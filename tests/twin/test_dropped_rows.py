@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from django.db.models import F
+from twin.estimation.lease import claim
 
 from datahub import retention
 from datahub.ingest import store_records
@@ -17,7 +18,6 @@ from tests.twin.conftest import catch_up
 from twin.estimation import recomputing
 from twin.estimation.commit import commit
 from twin.estimation.fleet import advance_fleet
-from twin.estimation.lease import claim
 from twin.estimation.work import with_progress, with_rows_waiting
 from twin.measuring import advancing
 from twin.measuring.advancing import advance_measurements

@@ -1,12 +1,9 @@
 """The built-in filter through the database: Moirae's numbers, each row once, whatever the chunks."""
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 from django.db import connection
 from django.db.models import F
-from django.utils import timezone
 
 from datahub.ingest import store_records
 from datahub.queries import battery_named
@@ -14,7 +11,7 @@ from datahub.registration import delete_battery
 from energykit.ukf import FilterRows, JointFilterParameters, run_filter
 from tests.twin import oracle
 from tests.twin.conftest import catch_up
-from twin.estimation import fleet, lease
+from twin.estimation import fleet
 from twin.models import EstimatorProgress
 from twin.queries import current_estimator, estimates
 from twin.registration import register_estimator
@@ -123,24 +120,6 @@ def test_what_another_process_has_claimed_meanwhile_is_not_written(monkeypatch):
     assert fleet.advance_fleet() is False
     assert len(found("cell")) == 0
     assert progress_of("cell").cursor == 0
-
-
-def test_a_lease_keeps_others_out_until_it_ends_or_its_process_does():
-    register("cell")
-    store_records("cell", oracle.records(last=5))
-    here = lease.this_process()
-    host, namespace, process, _ = here.split("|")
-    soon = timezone.now() + timedelta(seconds=60)
-
-    def rows_taken_when_held_by(owner, until=soon):
-        EstimatorProgress.objects.update(owner=owner, lease_until=until)
-        return fleet.advance_fleet()
-
-    assert not rows_taken_when_held_by(f"another machine|{namespace}|1|1")
-    assert not rows_taken_when_held_by(f"{host}|{namespace}|1|{lease._start_of(1)}")  # another process that lives
-    assert rows_taken_when_held_by(f"{host}|{namespace}|{process}|an earlier process of this number")
-    store_records("cell", oracle.records(5, 6))
-    assert rows_taken_when_held_by(f"another machine|{namespace}|1|1", until=timezone.now())
 
 
 def test_deleting_a_battery_takes_the_estimates_along():

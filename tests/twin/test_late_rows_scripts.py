@@ -1,12 +1,10 @@
 """Late rows of scripts: in order of time too, from a start that may have to be made anew."""
 
 import random
-from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.db.models import F
-from django.utils import timezone
 
 from datahub.ingest import store_records
 from datahub.queries import battery_named
@@ -16,7 +14,6 @@ from tests.twin.conftest import catch_up, run_jobs
 from tests.twin.late import as_they_came, found, in_order, progress_of, rows, shuffled
 from twin.errors import EstimatorFailed, NotFailed
 from twin.estimation import scripts
-from twin.estimation.lease import KEEP_SECONDS
 from twin.estimation.scripts import advance_scripts, warm_guests
 from twin.models import EstimatorProgress, Recomputation, Recomputed
 from twin.queries import current_estimator
@@ -145,26 +142,6 @@ def test_a_start_that_succeeds_at_last_lets_it_go_on(register_script):
     Recomputation.objects.update(error="No room was left.")
     catch_up()
     assert Recomputed.objects.exists()
-
-
-def test_the_second_track_is_stepped_under_a_lease_as_long_as_that_of_the_first(register_script, monkeypatch):
-    records, left = rows(40), []
-    register_script("cell", OBJECT)
-    store_records("cell", records[:4] + records[5:30])
-    catch_up()
-    store_records("cell", records[4:5])
-    advance_scripts()  # finds it
-
-    def step(estimator, track, fence):
-        left.append((track.is_again, progress_of("cell").lease_until - timezone.now()))
-        return advanced(estimator, track, fence)
-
-    advanced = scripts._advanced
-    monkeypatch.setattr(scripts, "_advanced", step)
-    store_records("cell", records[30:])
-    advance_scripts()
-    assert [is_again for is_again, _ in left] == [False, True]
-    assert min(lease for _, lease in left) > timedelta(seconds=KEEP_SECONDS)
 
 
 def test_no_second_track_is_stepped_once_another_process_has_claimed_it(register_script, monkeypatch):

@@ -1,13 +1,10 @@
 """Measuring through the database: each row once, whatever the chunks, all or nothing."""
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from datahub.ingest import store_records
 from datahub.queries import battery_named
@@ -124,13 +121,20 @@ def test_what_was_taken_over_meanwhile_is_not_written(monkeypatch, with_late_row
     assert measured() == before
 
 
-def test_a_battery_that_another_process_holds_is_left_alone():
+def test_a_battery_whose_shard_another_worker_holds_is_left_alone():
     battery()
     store_records("cell", records(end=10))
-    advancing.begin_new_ones()
-    MeasuredProgress.objects.update(owner="another|x|1|1", lease_until=timezone.now() + timedelta(seconds=60))
-    measure()
-    assert MeasuredProgress.objects.get().rows_seen == 0
+    shard = shard_of(battery_named("cell").pk)
+
+    def rows_seen_within(held):
+        token = this_round.set(held)
+        measure()
+        this_round.reset(token)
+        return sum(MeasuredProgress.objects.values_list("rows_seen", flat=True))
+
+    assert rows_seen_within(Round("this worker", {number: 1 for number in range(16) if number != shard})) == 0
+    Shard.objects.create(number=shard, owner="this worker", fence=1)
+    assert rows_seen_within(Round("this worker", {shard: 1})) == 10
 
 
 # --- many ----------------------------------------------------------------------------------------------------------

@@ -7,18 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 
+from jobs.running.process import this_process
 from twin import tables
 from twin.errors import EstimatorFailed
+from twin.estimation.claims import still_mine
 from twin.estimation.judging import judge
 from twin.estimation.keeping import checkpoint_to_keep
-from twin.estimation.lease import KEEP_SECONDS, this_process
 from twin.estimation.replacing import Replaced, replace_if_caught_up, stop_recomputation
 from twin.estimation.work import Place
 from twin.models import Checkpoint, Estimator, EstimatorProgress, Recomputation, Track
@@ -93,10 +93,10 @@ def commit(advances: Iterable[Advance]) -> list[Advance]:
                 changes["kept_stepped"] = changes["rows_stepped"]
             of_tracks[type(advance.track)][advance.estimator.pk] = changes
             _note(advance, now)
-        until = timezone.now() + timedelta(seconds=KEEP_SECONDS)
         tables.update_each(connection, Recomputation, of_tracks[Recomputation])
         tables.update_each(connection, EstimatorProgress, of_tracks[EstimatorProgress])
-        EstimatorProgress.objects.filter(pk__in=mine).update(updated=timezone.now(), lease_until=until)
+        of_second_tracks = of_tracks[Recomputation].keys() - of_tracks[EstimatorProgress].keys()
+        EstimatorProgress.objects.filter(pk__in=of_second_tracks).update(updated=timezone.now())
         Checkpoint.objects.bulk_create(kept)
     stored = [advance for advance in advances if advance.estimator.pk in mine]
     for advance in stored:
@@ -113,15 +113,9 @@ def _replace(advance: Advance) -> Replaced:
 
 def _still_mine(advances: Sequence[Advance]) -> set[int]:
     """Ids of the estimators that no other process has claimed since."""
-    wanted = {advance.estimator.pk: advance.fence for advance in advances}
-    fences = dict(
-        EstimatorProgress.objects.select_for_update()
-        .filter(pk__in=wanted, owner=this_process())
-        .order_by("pk")
-        .values_list("pk", "fence")
-    )
-    mine = {pk for pk, fence in wanted.items() if fences.get(pk) == fence}
-    for pk in wanted.keys() - mine:
+    fences = {advance.estimator.pk: advance.fence for advance in advances}
+    mine = still_mine(fences, {advance.estimator.pk: advance.estimator.battery_id for advance in advances})
+    for pk in fences.keys() - mine:
         log.warning("Estimator %s was taken over or deleted while it was stepped here; nothing of it is written.", pk)
     return mine
 

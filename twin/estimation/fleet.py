@@ -15,9 +15,9 @@ from django.conf import settings
 from energykit.errors import BadCheckpoint, InvalidParameters
 from energykit.ukf import FilterResult, FleetFilter, JointFilterParameters, Outcome
 from twin.errors import EstimatorFailed
+from twin.estimation.claims import claim
 from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.in_columns import FleetChunk, fleet_chunk
-from twin.estimation.lease import claim
 from twin.estimation.libraries import own_libraries
 from twin.estimation.recomputing import begin_recomputations
 from twin.estimation.replacing import stop_recomputation

@@ -15,6 +15,7 @@ from django.utils import timezone
 from datahub import tables as tables_of_rows
 from energykit.ukf import FleetFilter, JointFilterParameters
 from jobs.queue import enqueue
+from jobs.shards import in_this_round, shard_of
 from twin import tables
 from twin.estimation.keeping import keep_start, newest_before
 from twin.estimation.work import AT_WORK, STEPPED
@@ -33,7 +34,8 @@ def begin_recomputations(kind: str) -> int:
     found = Estimator.objects.filter(
         STEPPED, rested, kind=kind, state__in=AT_WORK, progress__late_from__isnull=False, recomputation=None
     )
-    ids = list(found.order_by("progress__updated").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    found = in_this_round(found, "battery_id").order_by("progress__updated")
+    ids = list(found.values_list("pk", flat=True)[:MOST_AT_ONCE])
     return sum(map(_begin, ids))
 
 
@@ -78,6 +80,7 @@ def _begin(estimator_id: int) -> bool:
                 title=f"Start {estimator} once more for late rows"[:300],
                 arguments={"estimator_id": estimator.pk},
                 max_tries=3,
+                shard=shard_of(estimator.battery_id),
             )
             again.save(update_fields=["start_job"])
     return True

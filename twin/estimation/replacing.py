@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from jobs.running.process import this_process
 from twin.errors import EstimatorFailed
 from twin.estimation import tables
 from twin.estimation.keeping import beyond
-from twin.estimation.lease import this_process
 from twin.models import Estimator, EstimatorProgress, Recomputation, Recomputed, Track
 from twin.tables import drop
 

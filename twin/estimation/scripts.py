@@ -15,9 +15,9 @@ from sandbox.errors import ScriptError, ZygoteLost
 from sandbox.guest import Guest
 from twin.errors import EstimatorFailed, NotNow, SandboxUnavailable
 from twin.estimation.answers import Stepped, checked, joined
+from twin.estimation.claims import claim
 from twin.estimation.commit import Advance, commit, record_failure
 from twin.estimation.guests import WarmGuests, failure_of, storable
-from twin.estimation.lease import claim, extend
 from twin.estimation.recomputing import begin_recomputations
 from twin.estimation.replacing import Replaced, stop_recomputation
 from twin.estimation.sieve import NEEDED
@@ -79,7 +79,7 @@ def _advance_claimed(estimator: Estimator, fence: int) -> bool:
         return False
     took_any = False
     for place, track in enumerate(tracks_of(estimator)):
-        if place and not extend(estimator.pk, fence):
+        if place and claim([estimator.pk]).get(estimator.pk) != fence:
             break
         took_any |= _advance_track(estimator, track, fence)
     return took_any

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from datahub.models import Battery
 from datahub.queries import RowBlock, rows_after, rows_in_order
 from jobs.models import State
+from jobs.shards import in_this_round
 from twin.estimation.sieve import NEEDED, Sifted, sift
 from twin.models import Estimator, EstimatorProgress, Recomputation
 from twin.states import Kind, Stored, missing_columns
@@ -29,11 +30,13 @@ LOADED = Q(progress__checkpoint__isnull=False) | Q(load_job=None) | Q(load_job__
 def with_rows_waiting(kind: str, limit: int) -> list[int]:
     """Ids of the estimators of a kind that are stepped and have rows waiting, the longest unserved first.
 
-    Not those that cannot begin: nothing would come of their turns, and they would keep the first places.
+    Of this round's shards. Not those that cannot begin: nothing would come of their turns, and they would keep the
+    first places.
     """
     found = Estimator.objects.filter(
         STEPPED, kind=kind, state__in=AT_WORK, battery__rows__gt=F("progress__rows_seen")
     ).order_by("progress__updated")
+    found = in_this_round(found, "battery_id")
     if kind == Kind.SCRIPT:
         span = F("battery__last_test_time") - F("battery__first_test_time")
         found = found.annotate(span=span).filter(Q(state=Stored.READY) | Q(span__gte=F("required_time")) & LOADED)
@@ -51,7 +54,8 @@ def being_recomputed(kind: str, limit: int) -> list[int]:
     found = Recomputation.objects.filter(
         estimator__kind=kind, estimator__state__in=AT_WORK, error="", needs_start=False
     )
-    return list(found.order_by("updated").values_list("pk", flat=True)[:limit])
+    found = in_this_round(found, "estimator__battery_id").order_by("updated")
+    return list(found.values_list("pk", flat=True)[:limit])
 
 
 def with_progress(estimator_ids: Collection[int]) -> list[Estimator]:

@@ -9,7 +9,7 @@ import numpy as np
 from datahub.queries import rows_after
 from energykit.errors import BadCheckpoint
 from energykit.measuring import Meter, MeterRows
-from twin.estimation.lease import claim, release
+from twin.estimation.claims import claim
 from twin.measuring.again import MeasuringAgain
 from twin.measuring.commit import Step, commit
 from twin.measuring.records import MeasuredProgress
@@ -57,7 +57,7 @@ def advance_measurements() -> bool:
     fences = claim(ids.keys() - under_way.keys(), MeasuredProgress)
     wanted = targets(fences)
     limit = max(FEWEST_ROWS_A_BATTERY, MOST_ROWS_A_ROUND // max(1, len(wanted)))
-    steps, left = [], fences.keys() - {target.battery.pk for target in wanted}
+    steps = []
     for target in wanted:
         battery_id = target.battery.pk
         step = step_of(target, fences[battery_id], limit)
@@ -65,9 +65,6 @@ def advance_measurements() -> bool:
             steps.append(step)
         elif len(under_way) < MOST_AGAIN:
             under_way[battery_id] = MeasuringAgain(target, fences[battery_id])
-        else:
-            left.add(battery_id)
-    release(left, MeasuredProgress)
     stored = commit(steps) if steps else []
     return bool(under_way) or any(step.rows_seen or step.estimates for step in stored)
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from datahub.queries import rows_in_order
 from energykit.errors import BadCheckpoint
 from energykit.measuring import Measured, Meter
-from twin.estimation.lease import SPARE_SECONDS, this_process
+from jobs.running.process import this_process
+from jobs.shards import is_in_this_round
 from twin.measuring import tables
 from twin.measuring.commit import Again, Place, Step, checkpoint_of, commit_again
 from twin.measuring.records import MeasuredCheckpoint, MeasuredProgress
@@ -44,7 +43,7 @@ class MeasuringAgain:
 
     def go_on(self, limit: int) -> bool:
         """By up to so many rows; False at the end, when it is stored, or was taken over by another process."""
-        if not self._keep_claim():
+        if not self._is_still_claimed():
             return False
         step, columns = self._again.step, columns_to_read(self._again.step.target.battery)
         block = rows_in_order(step.target.battery, self._after, limit, columns, step.cursor)
@@ -66,8 +65,8 @@ class MeasuringAgain:
             commit_again(self._again)
         return False
 
-    def _keep_claim(self) -> bool:
-        return self._mine().update(lease_until=timezone.now() + timedelta(seconds=SPARE_SECONDS)) > 0
+    def _is_still_claimed(self) -> bool:
+        return is_in_this_round(self._again.step.target.progress.pk) and self._mine().exists()
 
     def _mine(self) -> QuerySet[MeasuredProgress]:
         step = self._again.step

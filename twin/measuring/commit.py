@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from datahub.models import Battery
 from energykit.measuring import Cycle, Measured, Meter, Resistance
-from twin.estimation.lease import this_process
+from twin.estimation.claims import still_mine
 from twin.measuring import tables
 from twin.measuring.records import (
     MeasuredCheckpoint,
@@ -147,16 +147,10 @@ def _misses_rows(again: Again) -> bool:
 
 def _still_mine(steps: Iterable[Step]) -> list[Step]:
     by_id = {step.target.battery.pk: step for step in steps}
-    fences = dict(
-        MeasuredProgress.objects.select_for_update()
-        .filter(pk__in=by_id, owner=this_process())
-        .order_by("pk")
-        .values_list("pk", "fence")
-    )
-    mine = [step for pk, step in by_id.items() if fences.get(pk) == step.fence]
-    for pk in by_id.keys() - {step.target.battery.pk for step in mine}:
+    mine = still_mine({pk: step.fence for pk, step in by_id.items()}, {pk: pk for pk in by_id}, MeasuredProgress)
+    for pk in by_id.keys() - mine:
         log.warning("Battery %s was taken over or deleted while it was measured here; nothing of it is written.", pk)
-    return mine
+    return [step for pk, step in by_id.items() if pk in mine]
 
 
 def _insert(steps: Collection[Step]) -> None:

@@ -14,7 +14,7 @@ UPDATE_PROGRESS = """
     UPDATE twin_measuredprogress SET
         cursor = %s, rows_seen = %s, latest_time = %s, checkpoint = %s, checkpoint_rows = %s,
         soc_estimator = %s, soc_series = %s, soc_cursor = %s, soc_time = %s, soc_row = %s, soc_checkpoint = %s,
-        updated = %s, lease_until = NULL
+        updated = %s
     WHERE battery_id = %s
 """
 

@@ -17,6 +17,7 @@ from datahub.models import Battery
 from datahub.queries import RowBlock
 from energykit.measuring import MeasuringRules, Meter, MeterRows
 from energykit.measuring.checkpoint import HEAD
+from jobs.shards import in_this_round
 from twin.dropping import before_the_first_row
 from twin.estimation.sieve import NEEDED
 from twin.estimation.work import first_with_columns
@@ -52,7 +53,8 @@ class Target:
 
 def begin_new_ones() -> None:
     """A record of progress for each battery with rows that has none."""
-    missing = Battery.objects.filter(rows__gt=0, measured=None).only("dropped_to", "dropped_rows")
+    missing = in_this_round(Battery.objects.filter(rows__gt=0, measured=None), "pk")
+    missing = missing.only("dropped_to", "dropped_rows")
     MeasuredProgress.objects.bulk_create(
         [MeasuredProgress(battery=battery, **before_the_first_row(battery)) for battery in missing],
         ignore_conflicts=True,
@@ -75,14 +77,16 @@ def with_work(limit: int) -> list[int]:
         Q(battery__rows__gte=F("rows_seen") + ROWS_WORTH_A_ROUND)
         | (Q(updated=None) | Q(updated__lte=rested)) & (Q(battery__rows__gt=F("rows_seen")) | Exists(ahead))
     )
-    return first_with_columns(found.order_by(F("updated").asc(nulls_first=True)), limit)
+    found = in_this_round(found, "battery_id").order_by(F("updated").asc(nulls_first=True))
+    return first_with_columns(found, limit)
 
 
 def with_other_rules() -> list[int]:
     """Ids of batteries whose rules have changed since they were measured, such as by a new nominal capacity."""
     current = EstimatorProgress.objects.filter(estimator__is_current=True)
     references = dict(current.values_list("estimator__battery_id", "reference_capacity"))
-    known = MeasuredProgress.objects.filter(rows_seen__gt=0).order_by("pk").annotate(nominal=NOMINAL)
+    known = in_this_round(MeasuredProgress.objects.filter(rows_seen__gt=0), "battery_id")
+    known = known.order_by("pk").annotate(nominal=NOMINAL)
     return [
         battery_id
         for battery_id, rules, columns, nominal in known.values_list("pk", "rules", "battery__columns", "nominal")
