@@ -24,7 +24,7 @@ run: python-is-there
 	@$(WITH) python manage.py serve
 
 worker: python-is-there
-	@$(WITH) python manage.py run_worker
+	@$(WITH) python manage.py run_worker $(ARGS)
 
 test: python-is-there
 	@$(WITH_DEV) python -m tests $(ARGS)

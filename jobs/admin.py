@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from access.errors import Refused
 from access.roles import Role, role_of
 from jobs import queue
-from jobs.models import Job, JobLine, Worker
+from jobs.models import Job, JobLine, Shard, Worker
 
 
 class ReadOnly:
@@ -100,11 +100,21 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
         self.message_user(request, f"{done} {word}{tail}", messages.WARNING if skipped else messages.SUCCESS)
 
 
+class HeldShards(ReadOnly, admin.TabularInline):
+    model = Shard
+    fields = ("number", "taken", "lease_until")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "shards of the fleet that it holds"
+
+
 @admin.register(Worker)
 class WorkerAdmin(ReadOnly, admin.ModelAdmin):
+    inlines = (HeldShards,)
     list_display = ("name", "started", "heartbeat", "stopped", "doing")
     search_fields = ("name", "doing")
     date_hierarchy = "started"
-    fields = ("name", "started", "heartbeat", "stopped", "doing", "versions")
+    fields = ("name", "started", "heartbeat", "stopped", "doing", "shards", "versions")
     readonly_fields = fields
     show_full_result_count = False

@@ -31,7 +31,11 @@ class JobSerializer(serializers.ModelSerializer):
 
 
 class WorkerSerializer(serializers.ModelSerializer):
+    held_shards: Any = serializers.PrimaryKeyRelatedField(
+        many=True, read_only=True, help_text="Numbers of the parts of the fleet that it estimates now."
+    )
+
     class Meta:
         model = Worker
-        fields = ("id", "name", "started", "heartbeat", "stopped", "doing", "versions")
+        fields = ("id", "name", "started", "heartbeat", "stopped", "doing", "held_shards", "versions")
         read_only_fields = fields

@@ -43,6 +43,6 @@ class JobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
 class WorkerViewSet(viewsets.ReadOnlyModelViewSet):
     """Processes that run jobs and estimate health."""
 
-    queryset = Worker.objects.all()
+    queryset = Worker.objects.prefetch_related("held_shards")
     serializer_class = WorkerSerializer
     ordering_fields = ("heartbeat", "started")

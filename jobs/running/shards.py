@@ -78,7 +78,7 @@ class ShardKeeper:
         """At the end of the worker, when no round is under way."""
         with self._lock:
             self._held, self._leaving = {}, set()
-        self._mine().update(owner="", lease_until=None)
+        self._mine().update(owner="", worker=None, lease_until=None)
 
     def _has_a_part(self) -> bool:
         return self.told is None or bool(self.told)
@@ -146,7 +146,7 @@ class ShardKeeper:
             done = self._leaving - at_work
             self._leaving &= at_work
         if done:
-            self._mine().filter(number__in=done).update(owner="", lease_until=None)
+            self._mine().filter(number__in=done).update(owner="", worker=None, lease_until=None)
             log.info("Leaves shards %s to other workers.", _listed(done))
 
     def _take(self, wanted: Collection[int], room: int) -> None:

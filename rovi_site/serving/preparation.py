@@ -21,15 +21,11 @@ LOCK = "serve.lock"
 
 def prepare_folder(folder: Path) -> IO[str]:
     """Makes the data folder, sees that it can be written, and takes it for this server alone while the file is open."""
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        settings.STATIC_ROOT.mkdir(exist_ok=True)  # empty unless collectstatic was run; the file server wants it there
         lock = (folder / LOCK).open("a+", encoding="ascii")
     except OSError as error:
-        raise CannotStart(
-            f"The data folder {folder} cannot be written ({error.strerror}). Make it writable, or name another one in "
-            "ROVI_DATA."
-        ) from None
+        raise _not_writable(folder, error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -42,6 +38,21 @@ def prepare_folder(folder: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.STATIC_ROOT.mkdir(exist_ok=True)  # empty unless collectstatic was run; the file server wants it there
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+
+
+def _not_writable(folder: Path, error: OSError) -> CannotStart:
+    return CannotStart(
+        f"The data folder {folder} cannot be written ({error.strerror}). Make it writable, or name another one in "
+        "ROVI_DATA."
+    )
 
 
 def check_address(host: str, port: int) -> None:

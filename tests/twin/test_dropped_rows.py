@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from django.db.models import F
-from twin.estimation.lease import claim
+from twin.estimation.claims import claim
 
 from datahub import retention
 from datahub.ingest import store_records

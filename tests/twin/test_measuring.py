@@ -10,6 +10,8 @@ from datahub.ingest import store_records
 from datahub.queries import battery_named
 from datahub.registration import delete_battery, register_battery
 from energykit.measuring import MeasuringRules, Meter, MeterRows
+from jobs.models import Shard
+from jobs.shards import Round, shard_of, this_round
 from tests.twin.cell_to_measure import CELL, COLUMNS, NAMES, battery, measure, measured, records
 from twin.measured import cycles_of
 from twin.measuring import advancing, again
