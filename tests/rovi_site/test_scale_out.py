@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import msgpack
 import numpy as np
@@ -13,16 +13,18 @@ from django.db import connection
 from websockets.sync.client import connect
 
 from energykit.ukf import FilterRows, FleetFilter, JointFilterParameters
-from tests.killable import PASSWORD, Service
+from tests.killable import Service
 from tests.servers import free_port
 from tests.twin import oracle
 
 BATTERIES, ROWS = 12, 400
 REGISTER = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
 from tests.twin import oracle
 from twin.registration import register_estimator
 for number in range({batteries}):
-    register_estimator(battery_name=f"cell {{number}}", kind="joint_ukf", parameters=oracle.parameters("one_rc"))
+    register_estimator(battery_name=f"cell-{{number}}", kind="joint_ukf", parameters=oracle.parameters("one_rc"))
 """
 QUEUE = """
     INSERT INTO jobs_job (kind, subject, title, arguments, state, tries, max_tries, cancel_requested_by, progress,
@@ -37,9 +39,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.
 class ScaledOut(Service):
     """Its second web server answers at `ports[1]`."""
 
+    def preparation(self) -> str:
+        return REGISTER.format(batteries=BATTERIES) + super().preparation()
+
     def begin(self) -> None:
         self.ports = [self.port, free_port()]
-        self.manage("shell", "--no-imports", "-c", REGISTER.format(batteries=BATTERIES))
         for number, port in enumerate(self.ports):
             self.start_web(f"web-{number}", port)
             self.start_worker(f"worker-{number}")
@@ -49,7 +53,8 @@ class ScaledOut(Service):
         return [n for (n,) in self.ask("SELECT COUNT(*) FROM jobs_shard WHERE owner <> '' GROUP BY owner")]
 
     def socket(self, web: int, path: str):
-        return connect(f"ws://admin:{PASSWORD}@127.0.0.1:{self.ports[web]}/{path}", close_timeout=2)
+        address, token = f"ws://127.0.0.1:{self.ports[web]}/{path}", {"Authorization": f"Bearer {self.token}"}
+        return connect(address, additional_headers=token, open_timeout=60, close_timeout=2)
 
     def send(self, web: int, battery: str, rows: list[dict], rows_a_frame: int = 50) -> None:
         """Until all are acknowledged."""
@@ -88,11 +93,10 @@ def scaled(tmp_path_factory, redis_url):
 
 
 def in_threads(*works) -> None:
-    threads = [threading.Thread(target=work) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    """What one raises is raised here."""
+    with ThreadPoolExecutor(len(works)) as threads:
+        for begun in [threads.submit(work) for work in works]:
+            begun.result()
 
 
 def test_sockets_of_two_web_servers_fill_one_battery_and_pages_of_both_hear_of_it(scaled):
@@ -131,7 +135,7 @@ def test_a_job_whose_call_redis_has_lost_is_found(scaled):
 def test_rows_are_estimated_once_to_the_bit_though_a_worker_is_killed(scaled):
     def send(web):
         for number in range(web, BATTERIES, 2):
-            scaled.send(web, f"cell {number}", oracle.records(last=ROWS))
+            scaled.send(web, f"cell-{number}", oracle.records(last=ROWS))
 
     def kill_when_under_way():
         scaled.wait_until(lambda: scaled.seen() >= BATTERIES * ROWS // 4)

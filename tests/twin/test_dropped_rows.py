@@ -5,7 +5,6 @@ import time
 import numpy as np
 import pytest
 from django.db.models import F
-from twin.estimation.claims import claim
 
 from datahub import retention
 from datahub.ingest import store_records
@@ -16,6 +15,7 @@ from datahub.retention import drop_portion
 from tests.twin import oracle
 from tests.twin.conftest import catch_up
 from twin.estimation import recomputing
+from twin.estimation.claims import claim
 from twin.estimation.commit import commit
 from twin.estimation.fleet import advance_fleet
 from twin.estimation.work import with_progress, with_rows_waiting

@@ -114,12 +114,17 @@ def test_what_was_taken_over_meanwhile_is_not_written(monkeypatch, with_late_row
     room, place = (again, "commit_again") if with_late_rows else (advancing, "commit")
     verb = getattr(room, place)
 
+    tokens = []
+
     def overtaken(*all_of):
         MeasuredProgress.objects.update(fence=F("fence") + 1, owner="another")
-        return verb(*all_of)
+        stored = verb(*all_of)
+        tokens.append(this_round.set(Round("this worker", {})))  # it notices that it has lost the shard
+        return stored
 
     monkeypatch.setattr(room, place, overtaken)
     measure()
+    this_round.reset(*tokens)
     assert measured() == before
 
 
