@@ -1,7 +1,8 @@
 """What each role may do in the admin: Django's model permissions, kept in step with the roles at every migration.
 
 A room says in its AppConfig who changes its records: `changed_by = {"*": "engineer", "forecastrun": "operator"}`, by
-model name. Every role sees them, administrators delete them. A room without `changed_by` is no business of people.
+model name. Every role sees them, where `seen_by` says nothing else; administrators delete them. A room without
+`changed_by` is no business of people.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _least_role(room: AppConfig, permission: Permission) -> Role:
     if room.label == PEOPLE[0]:
         return Role.ADMINISTRATOR
     if action == "view":
-        return Role.VIEWER
+        return Role[getattr(room, "seen_by", {}).get(model, "viewer").upper()]
     if action == "delete":
         return Role.ADMINISTRATOR
     changed_by: dict[str, str] = room.changed_by  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from access.audit_viewsets import AuditViewSet
 from access.viewsets import TokenViewSet
 
-api_routes: list[tuple[str, Any, str]] = [("tokens", TokenViewSet, "token")]
+api_routes: list[tuple[str, Any, str]] = [("tokens", TokenViewSet, "token"), ("audit", AuditViewSet, "audit")]

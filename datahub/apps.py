@@ -5,6 +5,13 @@ class DatahubConfig(AppConfig):
     name = "datahub"
     verbose_name = "Data hub"
     changed_by = {"*": "operator"}  # read by access.granting
+    audited = {
+        "battery": (
+            "name", "description", "metadata", "is_simulated", "finished_at", "most_rows", "when_full", "keep_days",
+        ),
+        "dataimport": ("battery", "file_name", "requested_by"),
+    }  # read by access.audited  # fmt: skip
+    not_audited = ("truth",)
 
     def ready(self) -> None:
         from datahub import tasks  # noqa: F401, PLC0415  (models are ready only now)

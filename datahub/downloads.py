@@ -7,8 +7,10 @@ from itertools import chain
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db.models import Model
 from django.http import HttpRequest, StreamingHttpResponse
 
+from access.auditing import note
 from datahub.exports import Format, exported, file_name
 from datahub.models import Battery
 from datahub.windows import Window
@@ -16,12 +18,16 @@ from datahub.windows import Window
 
 def download(request: HttpRequest, battery: Battery, window: Window, wanted: Format) -> StreamingHttpResponse:
     """Raises NoSuchColumn before the answer begins."""
-    return stream(request, exported(battery, window, wanted), wanted.content_type, file_name(battery, wanted))
+    name = file_name(battery, wanted)
+    return stream(request, exported(battery, window, wanted), wanted.content_type, name, battery)
 
 
-def stream(request: HttpRequest, pieces: Iterator[bytes], content_type: str, name: str) -> StreamingHttpResponse:
-    """Sends a file as it is made; the first piece is made before the answer begins."""
+def stream(
+    request: HttpRequest, pieces: Iterator[bytes], content_type: str, name: str, of: Model | None = None
+) -> StreamingHttpResponse:
+    """Sends a file as it is made; the first piece is made before the answer begins. It is noted as a download `of`."""
     first = next(pieces, b"")
+    note("downloaded", of, note=name)
     whole = chain([first], pieces)
     # Under ASGI Django would first collect a plain iterator in memory, whole.
     content: Any = _in_threads(whole) if hasattr(request, "scope") else whole

@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.db import transaction
 from django.utils import timezone
 
+from access.auditing import note, shown
 from access.models import Token
 from datahub.errors import BadBatteryName, NameTaken
 from datahub.metadata import checked_metadata
@@ -120,6 +121,11 @@ def _change(battery: Battery, changes: dict[str, Any]) -> None:
 
 
 def _set_end(battery: Battery, among: Any, moment: Any) -> bool:
-    changed = among.filter(pk=battery.pk).update(finished_at=moment)
-    battery.refresh_from_db(fields=["finished_at"])
+    before = battery.finished_at
+    with transaction.atomic():
+        changed = among.filter(pk=battery.pk).update(finished_at=moment)
+        battery.refresh_from_db(fields=["finished_at"])
+        if changed:
+            ends = [shown("finished_at", before), shown("finished_at", moment)]
+            note("finished" if moment else "reopened", battery, changes={"finished_at": ends})
     return bool(changed)

@@ -5,6 +5,11 @@ class JobsConfig(AppConfig):
     name = "jobs"
     verbose_name = "Jobs and workers"
     changed_by = {"*": "operator"}  # read by access.granting
+    audited = {
+        "job": ("kind", "title", "subject", "arguments", "requested_by"),
+        "worker": ("name",),
+    }  # read by access.audited
+    not_audited = ("jobline",)
 
     def ready(self) -> None:
         from jobs import retention  # noqa: F401, PLC0415  (registers a duty; models are ready only now)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from access.auditing import note
 from jobs.calling import call_a_worker
 from jobs.errors import JobHasEnded, JobHasNotFailed
 from jobs.models import Job, JobLine, State
@@ -45,12 +46,14 @@ def enqueue(
 
 def cancel(job: Job, by: str) -> Job:
     """Ends a queued job now; asks a running one to stop at its next report. Raises JobHasEnded."""
-    ended = Job.objects.filter(pk=job.pk, state=State.QUEUED).update(
-        state=State.CANCELLED, cancel_requested_by=by, finished=timezone.now(), message=f"Cancelled by {by}."
-    )
-    if not ended and not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(cancel_requested_by=by):
-        job.refresh_from_db()
-        raise JobHasEnded(job.pk, job.state)
+    with transaction.atomic():
+        ended = Job.objects.filter(pk=job.pk, state=State.QUEUED).update(
+            state=State.CANCELLED, cancel_requested_by=by, finished=timezone.now(), message=f"Cancelled by {by}."
+        )
+        if not ended and not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(cancel_requested_by=by):
+            job.refresh_from_db()
+            raise JobHasEnded(job.pk, job.state)
+        note("cancelled", job, changes={"state": [job.state, State.CANCELLED]})
     job.refresh_from_db()
     return job
 
@@ -74,6 +77,7 @@ def retry(job: Job, by: Any) -> Job:
         )
         found.retried_as = fresh
         found.save(update_fields=["retried_as"])
+        note("retried", found, note=f"as #{fresh.pk}")
         JobLine.objects.create(job=found, text=f"Retried as #{fresh.pk}.")
         JobLine.objects.create(job=fresh, text=f"Retry of #{found.pk}.")
     return fresh

@@ -15,6 +15,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.auditing import note
 from access.permissions import OnlyAdministrators, ViewerReadsEngineerWrites
 from datahub.exports import CSV, PARQUET, Format
 from datahub.negotiation import CsvRenderer, ParquetRenderer, RowsNegotiation
@@ -186,6 +187,7 @@ def _as_map(request: Request) -> dict[str, Any]:
 
 def _download(content: bytes | str, wanted: Format, run: ForecastRun) -> HttpResponse:
     name = f"forecast-{run.pk}{wanted.suffix}"
+    note("downloaded", run, note=name)
     return HttpResponse(
         content, content_type=wanted.content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )

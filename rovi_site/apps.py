@@ -6,8 +6,8 @@ class RoviSiteConfig(AppConfig):
     verbose_name = "ROVI"
 
     def ready(self) -> None:
-        # Rooms are met only once all of them are loaded; `schema` registers itself.
-        from rovi_site import checks, schema, wiring  # noqa: F401, PLC0415
+        # Rooms are met only once all of them are loaded; `schema` and `housekeeping` register themselves.
+        from rovi_site import checks, housekeeping, schema, wiring  # noqa: F401, PLC0415
 
         wiring.connect()
         checks.register()

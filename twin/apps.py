@@ -6,6 +6,18 @@ class TwinConfig(AppConfig):
     name = "twin"
     verbose_name = "Digital twin"
     changed_by = {"*": "engineer"}  # read by access.granting
+    audited = {
+        "estimator": (
+            "battery", "version", "kind", "is_current", "followed", "promote_when_caught_up", "script_sha256",
+            "required_time", "parameters", "parameter_set", "registered_by",
+        ),
+        "parameterset": ("title", "battery", "parameters", "fitted_by"),
+        "versionchange": ("battery", "before_version", "after_version", "reason", "by"),
+    }  # read by access.audited  # fmt: skip
+    not_audited = (
+        "supportfile", "estimatorprogress", "recomputation", "checkpoint", "recomputed",
+        "measuredprogress", "measuredcheckpoint", "measuredcycle", "measuredresistance", "measuredsoc",
+    )  # fmt: skip
 
     def ready(self) -> None:
         from datahub import queries as datahub_queries  # noqa: PLC0415  (models are ready only now)

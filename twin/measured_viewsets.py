@@ -147,7 +147,8 @@ def _csv(
 ) -> StreamingHttpResponse:
     serializer = {"cycles": MeasuredCyclesSerializer, "resistances": MeasuredResistancesSerializer}[what]
     names = list(serializer().fields["results"].child.fields)  # type: ignore[attr-defined]
-    return stream(request._request, _lines(names, pieces), CSV.content_type, f"{what}-{battery.pk}{CSV.suffix}")
+    name = f"{what}-{battery.pk}{CSV.suffix}"
+    return stream(request._request, _lines(names, pieces), CSV.content_type, name, battery)
 
 
 def _lines(names: list[str], pieces: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:

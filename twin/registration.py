@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile, File
 from django.db import connection, transaction
 from django.db.models import Max, Q
 
+from access.auditing import note
 from datahub.models import Battery
 from datahub.registration import battery_for_upload
 from jobs.models import State
@@ -122,6 +123,7 @@ def retry_estimator(estimator: Estimator, requested_by: Any = None) -> Estimator
         found.last_error = found.traceback = ""
         found.error_line = found.error_row = None
         found.save(update_fields=["state", "last_error", "traceback", "error_line", "error_row"])
+        note("retried", found)
         if not begun:
             queue_load(found, requested_by)
     return found

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.dispatch import Signal
 from django.utils import timezone
 
+from access.auditing import note
 from datahub.losses import in_words
 from twin import tables
 from twin.dropping import before_the_first_row
@@ -53,6 +54,7 @@ def delete_results(estimator: Estimator, *, even_if_current: bool = False) -> Co
         if found.is_current and not even_if_current:
             raise IsCurrent(str(found))
         lost = results_of(found)
+        note("deleted results", found, note=in_words(lost))
         results_deleting.send(sender=Estimator, estimator=found)
         give_up_recomputation(found)
         found.recomputed.all().delete()

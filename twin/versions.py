@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from access.auditing import note
 from datahub.models import Battery
 from jobs.models import State
 from jobs.queue import enqueue
@@ -99,7 +100,9 @@ def version_before(estimator: Estimator) -> Estimator | None:
 
 def follow(estimator: Estimator, promote_when_caught_up: bool = False) -> Estimator:
     """Lets workers step it although another version is current."""
-    Estimator.objects.filter(pk=estimator.pk).update(followed=True, promote_when_caught_up=promote_when_caught_up)
+    with transaction.atomic():
+        Estimator.objects.filter(pk=estimator.pk).update(followed=True, promote_when_caught_up=promote_when_caught_up)
+        note("followed", estimator, note="to be promoted when caught up" if promote_when_caught_up else "")
     touch(estimator)
     estimator.refresh_from_db(fields=["followed", "promote_when_caught_up"])
     return estimator
@@ -107,7 +110,9 @@ def follow(estimator: Estimator, promote_when_caught_up: bool = False) -> Estima
 
 def stop_following(estimator: Estimator) -> Estimator:
     """It stands still unless it is current; what it has estimated stays."""
-    Estimator.objects.filter(pk=estimator.pk).update(followed=False, promote_when_caught_up=False)
+    with transaction.atomic():
+        Estimator.objects.filter(pk=estimator.pk).update(followed=False, promote_when_caught_up=False)
+        note("stopped following", estimator)
     touch(estimator)
     estimator.refresh_from_db(fields=["followed", "promote_when_caught_up"])
     return estimator
@@ -158,6 +163,7 @@ def lock_versions(estimator: Estimator) -> QuerySet[Estimator]:
 
 def _promote(estimator: Estimator, before: Estimator | None, reason: str, by: Any) -> None:
     versions = Estimator.objects.filter(battery=estimator.battery_id)
+    note("promoted", estimator, changes={"current": [str(before) if before else "", str(estimator)]}, note=reason)
     versions.filter(is_current=True).update(is_current=False)
     versions.filter(pk=estimator.pk).update(is_current=True, followed=False, promote_when_caught_up=False)
     # Older ones that were on their way to become current are overtaken.

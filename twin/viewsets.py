@@ -169,7 +169,7 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         if request.accepted_renderer.format in FILES:
             wanted, pieces = FILES[request.accepted_renderer.format]
             name = f"estimates-{estimator.pk}{wanted.suffix}"
-            return stream(request._request, pieces(estimator, window), wanted.content_type, name)
+            return stream(request._request, pieces(estimator, window), wanted.content_type, name, estimator)
         limit = window.limit or ESTIMATES_OF_A_PAGE
         block = estimates(estimator, start=window.start, end=window.end, after_row=window.after, limit=limit + 1)
         records = as_records(columns_of_block(block))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 
+from rovi_site.env import CannotStart
 from rovi_site.secrets import kept_secret
 
 PASSWORD_BYTES = 12  # of randomness: 16 characters
@@ -22,10 +27,21 @@ def ensure_administrator() -> str:
     user = get_user_model().objects.filter(username=settings.ROVI_ADMIN_USER).first()
     if user is None:
         password = given or kept_secret(file, PASSWORD_BYTES)
-        get_user_model().objects.create_superuser(settings.ROVI_ADMIN_USER, password=password)
+        with _told_before_the_start():
+            get_user_model().objects.create_superuser(settings.ROVI_ADMIN_USER, password=password)
         return password
     if given and user.is_superuser and not user.check_password(given):
         user.set_password(given)
-        user.save(update_fields=["password"])
+        with _told_before_the_start():
+            user.save(update_fields=["password"])
     known = given or (kept_secret(file, PASSWORD_BYTES) if file.exists() else "")
     return known if known and user.check_password(known) else CHANGED
+
+
+@contextmanager
+def _told_before_the_start() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as weak:
+        why = " ".join(weak.messages)
+        raise CannotStart(f"ROVI_ADMIN_PASSWORD cannot be used. {why} Choose another, or unset it.") from None

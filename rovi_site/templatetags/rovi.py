@@ -10,8 +10,13 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.auditing import entries_about
+from access.models import AuditEntry
+from access.roles import Role, role_of
 from rovi_site.pages import numbers
 from rovi_site.pages.words import Badge
+
+ENTRIES_SHOWN = 200
 
 register = template.Library()
 register.filter("count", numbers.count)
@@ -41,6 +46,12 @@ def fields(sentence: str) -> SafeString:
 @register.inclusion_tag("site/badge.html")
 def badge(shown: Badge) -> dict[str, Badge]:
     return {"badge": shown}
+
+
+@register.simple_tag
+def audit_of(record: Any, user: Any) -> list[AuditEntry]:
+    """The newest entries about a record, for administrators; empty for others."""
+    return list(entries_about(record)[:ENTRIES_SHOWN]) if role_of(user) >= Role.ADMINISTRATOR else []
 
 
 @register.simple_tag

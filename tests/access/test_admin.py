@@ -50,7 +50,7 @@ def test_a_new_role_takes_the_place_of_the_old(admin_as):
 
 def test_an_administrator_by_role_cannot_change_a_superuser(client, user_with_role):
     superuser = user_with_role("administrator")
-    by_role = User.objects.create_user("by-role", password="x")
+    by_role = User.objects.create_user("by-role", password="correct horse battery")
     by_role.groups.add(Group.objects.get(name="administrator"))
     client.force_login(by_role)
     assert client.post(f"/admin/auth/user/{superuser.pk}/change/", {"username": "mine"}).status_code == 403

@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from access.models import Token
+from access.models import AuditEntry, LoginTries, Token
 from access.tokens import make_token
 from datahub.imports.requesting import request_import
 from datahub.ingest import store_records
@@ -78,6 +78,8 @@ class Furnished:
             "worker": self.worker, "token": self.token, "dataimport": self.data_import,
             "forecastrun": self.run, "user": self.person, **_measured(self.battery),
             "parameter": self.parameter_set, "parameterset": self.parameter_set,
+            "audit": AuditEntry.objects.last(), "auditentry": AuditEntry.objects.last(),
+            "logintries": LoginTries.objects.last(),
         }  # fmt: skip
         in_admin = re.match(r"admin/\w+/(\w+)/", route.pattern)
         record = by_name.get(in_admin[1] if in_admin else route.name.split("-")[0])
@@ -136,6 +138,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
         person=person,
         token=make_token(user=person, name=words[:100], made_by=person, battery_name=name)[0],
     )
+    LoginTries.objects.create(key=words[:64], kind="pair", account=words[:150], address="192.0.2.1", last_try=long_ago)
     for record in (found.battery, found.estimator, found.forecaster, found.job, found.token):
         LogEntry.objects.create(
             user=person, content_type=ContentType.objects.get_for_model(record), object_id=str(record.pk),

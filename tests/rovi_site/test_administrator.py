@@ -47,17 +47,17 @@ def test_a_password_that_is_given_later_replaces_the_first(settings):
 def test_a_password_changed_in_the_admin_stays_and_is_not_shown():
     ensure_administrator()
     user = admin()
-    user.set_password("my own")
+    user.set_password("a password of mine")
     user.save()
 
     assert ensure_administrator() == CHANGED
-    assert admin().check_password("my own")
+    assert admin().check_password("a password of mine")
 
 
 def test_an_account_that_lost_its_rights_gets_neither_them_nor_the_password(settings):
-    User.objects.create_user("admin", password="hers")
+    User.objects.create_user("admin", password="quite her own")
     settings.ROVI_ADMIN_PASSWORD = "given by the operator"
 
     assert ensure_administrator() == CHANGED
     assert admin().is_superuser is False
-    assert admin().check_password("hers")
+    assert admin().check_password("quite her own")
