@@ -10,8 +10,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from access.addresses import address_of
 from access.authentication import check_password, name_and_password
 from access.roles import Role, role_of
+from access.tries import LoginPaused
 
 
 def page_for(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
@@ -21,7 +23,10 @@ def page_for(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[...
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if "HTTP_AUTHORIZATION" in request.META and not request.user.is_authenticated:
-                user = _user_of_basic(request)
+                try:
+                    user = _user_of_basic(request)
+                except LoginPaused as paused:
+                    return HttpResponse(paused.message, status=429, headers={"Retry-After": str(paused.retry_after)})
                 if user is None:
                     return HttpResponse(
                         "User name or password is wrong.",
@@ -54,4 +59,4 @@ def _user_of_basic(request: HttpRequest) -> Any | None:
         username, password = name_and_password(credentials)
     except ValueError:
         return None
-    return check_password(username, password, request)
+    return check_password(username, password, address_of(request))

@@ -8,12 +8,14 @@ from typing import Any
 class Refused(Exception):
     """Something asked of the service was not done. Subclasses name the case; handles turn it into an answer.
 
-    `fields` maps the name of an input to its complaints where the fault lies in one.
+    `fields` maps the name of an input to its complaints where the fault lies in one. `retry_after` (s) is told where
+    waiting helps.
     """
 
     code = "refused"
     status = 400
     hint = ""
+    retry_after = 0
 
     def __init__(
         self, message: str, *, hint: str = "", code: str = "", status: int = 0, fields: dict[str, Any] | None = None

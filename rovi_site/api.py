@@ -50,7 +50,7 @@ def errors_in_one_shape(error: Exception, context: dict[str, Any]) -> Response |
     if isinstance(error, Refused):
         set_rollback()
         code, message, hint, fields, status = error.code, error.message, error.hint, error.fields, error.status
-        headers: dict[str, str] = {}
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
     else:
         if isinstance(error, Http404):
             error = exceptions.NotFound(*error.args)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,6 +114,18 @@ def words(name: str, default: tuple[str, ...], meaning: str) -> tuple[str, ...]:
         lambda value: tuple(part.strip() for part in value.split(",") if part.strip()),
         "words separated by commas",
     )
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks(name: str, default: tuple[str, ...], meaning: str) -> tuple[Network, ...]:
+    """Addresses (10.0.0.5) and networks (10.0.0.0/8), separated by commas."""
+    named = words(name, default, meaning)
+    try:
+        return tuple(ipaddress.ip_network(each) for each in named)
+    except ValueError:
+        raise WrongSetting(name, ",".join(named), "addresses and networks (10.0.0.0/8) separated by commas") from None
 
 
 def url(name: str, meaning: str, schemes: tuple[str, ...], example: str) -> str:

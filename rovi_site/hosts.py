@@ -24,6 +24,11 @@ def answered_to(host: str, named: tuple[str, ...]) -> list[str]:
     return [*LOOPBACK, in_url(host)]
 
 
+def own_proxies(https: bool) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Behind HTTPS something speaks it for us, most often on this machine; without, nobody's word is taken."""
+    return (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128")) if https else ()
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

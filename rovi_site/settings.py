@@ -39,6 +39,18 @@ ALLOWED_HOSTS = hosts.answered_to(
 CSRF_TRUSTED_ORIGINS = list(
     env.words("ROVI_TRUSTED_ORIGINS", (), "Origins (https://name) of pages that may post and open sockets.")
 )
+TRUSTED_PROXIES = env.networks(
+    "ROVI_TRUSTED_PROXIES",
+    (),
+    "Proxies (addresses, networks) whose X-Forwarded-For tells the caller; empty: this machine's, with ROVI_HTTPS.",
+) or hosts.own_proxies(HTTPS)
+TOKEN_ROWS_PER_SECOND = env.integer(
+    "ROVI_TOKEN_ROWS_PER_SECOND", 0, "Most rows a second of a token, or of an account without one; 0: any number."
+)
+TOKEN_CONNECTIONS = env.integer(
+    "ROVI_TOKEN_CONNECTIONS", 0, "Most sockets that a token, or an account without one, holds open; 0: any number."
+)
+AUDIT_DAYS = env.days("ROVI_AUDIT_DAYS", "Days after which entries of the audit trail go; empty: they stay.")
 SECRET_KEY = env.text(
     "ROVI_SECRET_KEY", "", "Django's secret key; empty: made once and kept in ROVI_DATA."
 ) or kept_secret(ROVI_DATA / "secret_key")
@@ -187,14 +199,15 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "rovi_site.middleware.ContentSecurityPolicy",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # above what answers by itself
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "access.middleware.WhoActs",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "rovi_site.middleware.RefuseOddAddresses",
 ]
 
@@ -228,6 +241,7 @@ CHANNEL_LAYERS = (
     else {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 )
 
+AUTHENTICATION_BACKENDS = ["access.backends.CountedPasswords"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -21,6 +21,7 @@ from rovi_site.pages import (
     version_series,
     versions,
 )
+from rovi_site.pages.login import LoginPage
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
@@ -50,10 +51,6 @@ urlpatterns: list[URLPattern] = [
     path("jobs/<int:job_id>/cancel", jobs.cancel_job, name="job-cancel-page"),
     path("jobs/<int:job_id>/retry", jobs.retry_job, name="job-retry-page"),
     path("status", status.status_page, name="status"),
-    path(
-        "login",
-        auth_views.LoginView.as_view(template_name="pages/login.html", redirect_authenticated_user=True),
-        name="login",
-    ),
+    path("login", LoginPage.as_view(), name="login"),
     path("logout", auth_views.LogoutView.as_view(), name="logout"),
 ]

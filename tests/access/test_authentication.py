@@ -11,7 +11,8 @@ from access.models import Token
 from access.permissions import why_upload_is_refused
 from access.roles import Role, role_of
 
-pytestmark = pytest.mark.django_db
+HERE = "192.0.2.1"
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 @pytest.fixture(autouse=True)
@@ -41,29 +42,29 @@ def test_a_right_password_is_hashed_once_and_then_remembered(ada, monkeypatch):
     calls = []
     real = authentication.authenticate
     monkeypatch.setattr(authentication, "authenticate", lambda *a, **k: calls.append(1) or real(*a, **k))
-    assert check_password("ada", "correct horse battery") == ada
-    assert check_password("ada", "correct horse battery") == ada
+    assert check_password("ada", "correct horse battery", HERE) == ada
+    assert check_password("ada", "correct horse battery", HERE) == ada
     assert len(calls) == 1
 
 
 def test_a_remembered_password_dies_with_a_change_of_password(ada):
-    assert check_password("ada", "correct horse battery") == ada
+    assert check_password("ada", "correct horse battery", HERE) == ada
     ada.set_password("another long secret")
     ada.save()
-    assert check_password("ada", "correct horse battery") is None
-    assert check_password("ada", "another long secret") == ada
+    assert check_password("ada", "correct horse battery", HERE) is None
+    assert check_password("ada", "another long secret", HERE) == ada
 
 
 def test_a_remembered_password_dies_with_the_account(ada):
-    assert check_password("ada", "correct horse battery") == ada
+    assert check_password("ada", "correct horse battery", HERE) == ada
     User.objects.update(is_active=False)
-    assert check_password("ada", "correct horse battery") is None
+    assert check_password("ada", "correct horse battery", HERE) is None
 
 
 def test_user_and_password_cannot_be_shifted_into_each_other(ada):
     """'ada' + 'correct…' and 'adac' + 'orrect…' are the same characters; only one is a login."""
-    assert check_password("ada", "correct horse battery") == ada
-    assert check_password("adac", "orrect horse battery") is None
+    assert check_password("ada", "correct horse battery", HERE) == ada
+    assert check_password("adac", "orrect horse battery", HERE) is None
 
 
 def test_a_socket_takes_basic_bearer_and_a_cookie_of_our_own_origin(ada):
@@ -79,6 +80,7 @@ def test_a_socket_takes_basic_bearer_and_a_cookie_of_our_own_origin(ada):
         ({}, 401),
         ({"authorization": basic("ada", "wrong")}, 401),
         ({"authorization": "Basic %%%"}, 401),
+        ({"authorization": basic("a\0da", "correct horse battery")}, 401),
         ({"authorization": "Bearer deadbeef"}, 401),
         ({"authorization": "Digest x"}, 401),
     ],
@@ -151,3 +153,14 @@ def test_a_superuser_is_an_administrator_and_a_stopped_account_is_nothing():
 def test_a_user_name_with_a_nul_is_as_wrong_as_any(client):
     credentials = base64.b64encode(b"a\0b:words").decode()
     assert client.get("/db/stats", headers={"authorization": f"Basic {credentials}"}).status_code == 401
+
+
+def test_a_password_in_use_does_not_stand_in_line_with_those_that_have_to_be_hashed(ada):
+    """A hundred sockets with wrong passwords would keep it waiting for all their hashes."""
+    right, wrong = (scope(authorization=basic("ada", password)) for password in ("correct horse battery", "wrong"))
+    assert authentication.threads_for(right) is authentication.threads_for(wrong) is not None
+    caller_of_socket(right)
+    assert authentication.threads_for(right) is None
+    assert authentication.threads_for(wrong) is not None
+    assert authentication.threads_for(scope(authorization="Bearer deadbeef")) is None
+    assert authentication.threads_for(scope()) is None
