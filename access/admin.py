@@ -15,9 +15,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from access.audit_admin import AuditEntryAdmin  # noqa: F401  (registers itself, and its sibling)
 from access.errors import Refused
 from access.models import Token
 from access.roles import GRANTED, Role, role_of
+from access.serializers import LIMITS
 from access.tokens import check_token_wish, make_token, tokens_seen_by
 
 ROLE_CHOICES = [
@@ -106,7 +108,7 @@ class NewToken(forms.ModelForm):
 
     class Meta:
         model = Token
-        fields = ("name", "user", "battery_name", "expiry")
+        fields = ("name", "user", "battery_name", "expiry", *LIMITS)
 
     def clean(self) -> dict[str, Any]:
         wishes: dict[str, Any] = super().clean() or {}
@@ -118,6 +120,7 @@ class NewToken(forms.ModelForm):
                     made_by=self.made_by,
                     battery_name=wishes["battery_name"],
                     expiry=wishes["expiry"],
+                    **{limit: wishes[limit] for limit in LIMITS if limit in wishes},
                 )
             except Refused as refused:
                 beside = next((name for name in refused.fields if name in self.fields), None)
@@ -152,10 +155,10 @@ class TokenAdmin(admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
         if obj is not None:
-            return ("name", "token_key", "user", "battery_name", "created", "expiry", "created_by")
+            return ("name", "token_key", "user", "battery_name", "created", "expiry", *LIMITS, "created_by")
         if role_of(request.user) < Role.ADMINISTRATOR:
             return ("name", "battery_name", "expiry")
-        return ("name", "user", "battery_name", "expiry")
+        return ("name", "user", "battery_name", "expiry", *LIMITS)
 
     def get_form(self, request: HttpRequest, obj: Token | None = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)

@@ -47,7 +47,7 @@ def role_of(user: AbstractBaseUser | AnonymousUser | None) -> Role:
         return Role.ADMINISTRATOR
     known = getattr(user, "_rovi_role", None)
     if known is None:
-        names = set(user.groups.values_list("name", flat=True))  # type: ignore[attr-defined]
+        names = {group.name for group in user.groups.all()}  # type: ignore[attr-defined]
         known = max((role for role in GRANTED if role.group in names), default=Role.NONE)
         user._rovi_role = known  # type: ignore[attr-defined]
     return known

@@ -7,6 +7,8 @@ from rest_framework import serializers
 
 from access.models import Token
 
+LIMITS = ("rows_per_second", "connections")
+
 
 class TokenSerializer(serializers.ModelSerializer):
     id = serializers.CharField(source="token_key", read_only=True, help_text="The first characters of the token.")
@@ -18,7 +20,7 @@ class TokenSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Token
-        fields: tuple[str, ...] = ("id", "name", "user", "battery_name", "created", "expiry", "created_by")
+        fields: tuple[str, ...] = ("id", "name", "user", "battery_name", "created", "expiry", "created_by", *LIMITS)
         read_only_fields = ("created",)
 
 

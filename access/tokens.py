@@ -17,22 +17,30 @@ class TokenRefused(Refused):
 
 
 def make_token(
-    *, user: Any, name: str, made_by: Any, battery_name: str = "", expiry: datetime | None = None
+    *, user: Any, name: str, made_by: Any, battery_name: str = "", expiry: datetime | None = None, **limits: int | None
 ) -> tuple[Token, str]:
-    """The record and the token itself, which is not kept and cannot be shown again. Raises TokenRefused."""
-    check_token_wish(user=user, made_by=made_by, battery_name=battery_name, expiry=expiry)
+    """The record and the token itself, which is not kept and cannot be shown again. Raises TokenRefused.
+
+    `limits` are rows_per_second and connections.
+    """
+    check_token_wish(user=user, made_by=made_by, battery_name=battery_name, expiry=expiry, **limits)
     made: tuple[Token, str] = Token.objects.create(
         user,
         expiry=None if expiry is None else expiry - timezone.now(),
         name=name,
         battery_name=battery_name,
         created_by=made_by,
+        **limits,
     )
     return made
 
 
-def check_token_wish(*, user: Any, made_by: Any, battery_name: str = "", expiry: datetime | None = None) -> None:
+def check_token_wish(
+    *, user: Any, made_by: Any, battery_name: str = "", expiry: datetime | None = None, **limits: int | None
+) -> None:
     """Raises TokenRefused where such a token may not be made, or would be good for nothing."""
+    if any(limit is not None for limit in limits.values()) and role_of(made_by) < Role.ADMINISTRATOR:
+        raise TokenRefused("Only an administrator sets the limits of a token.", status=403)
     if made_by.pk != user.pk and role_of(made_by) < Role.ADMINISTRATOR:
         raise TokenRefused("Only an administrator makes tokens for others.", status=403)
     if role_of(user) is Role.NONE:

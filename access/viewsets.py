@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from access.models import Token
 from access.permissions import ViewerWrites
-from access.serializers import MadeTokenSerializer, TokenSerializer
+from access.serializers import LIMITS, MadeTokenSerializer, TokenSerializer
 from access.tokens import make_token, tokens_seen_by
 
 
@@ -41,6 +41,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
             made_by=request.user,
             battery_name=wishes.get("battery_name", ""),
             expiry=wishes.get("expiry"),
+            **{limit: wishes.get(limit) for limit in LIMITS},
         )
         context = {**self.get_serializer_context(), "secret": secret}
         told = MadeTokenSerializer(token, context=context).data

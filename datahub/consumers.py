@@ -17,8 +17,11 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from access.authentication import NotAdmitted, caller_of_socket
+from access.authentication import NotAdmitted, caller_of_socket, threads_for
+from access.doorkeeper import Guest, doorkeeper
+from access.pacing import Pace, TooManyRows, pace_of
 from access.permissions import why_upload_is_refused
+from access.roles import Role
 from datahub.ingest.acknowledgements import acknowledgement, acknowledgements, hello
 from datahub.ingest.buffer import Buffer, Stream
 from datahub.ingest.commit import limits_from_settings
@@ -27,6 +30,7 @@ from datahub.ingest.protocol import (
     CLOSE_BATTERY_DELETED,
     CLOSE_STALLED,
     CLOSE_TEXT_FRAME,
+    CLOSE_TOO_FAST,
     SUBPROTOCOL,
     FrameRefused,
 )
@@ -77,31 +81,55 @@ class UploadSocket:
         self.limits = limits_from_settings()
         # What the server cannot do itself about clients that are too fast, or do not read (rovi_site.sockets).
         self.flow: Flow | None = scope.get("extensions", {}).get("rovi.flow")
+        self.pace: Pace | None = None
 
     async def serve(self) -> None:
         await self.receive()  # websocket.connect
+        expelled: asyncio.Future[FrameRefused] = asyncio.get_running_loop().create_future()
+        admit = database_sync_to_async(self._admit, thread_sensitive=False, executor=threads_for(self.scope))
         try:
-            await database_sync_to_async(self._admit, thread_sensitive=False)()
+            guest = await admit(expelled)
         except NotAdmitted as refused:
             await self._refuse(refused)
             return
+        try:
+            await self._serve_until(expelled)
+        finally:
+            doorkeeper.leave(guest)
+
+    async def _serve_until(self, expelled: asyncio.Future[FrameRefused]) -> None:
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None
         wants_answers = subprotocol is not None or _is_on(self.scope["query_string"], "ack")
         buffer = running_writer().buffer
         stream = Stream(self.name, asyncio.get_running_loop(), wants_answers)
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol})
         serve = self._take_and_answer if wants_answers else self._take_frames
-        why = await serve(buffer, stream)
+        serving = asyncio.ensure_future(serve(buffer, stream))
+        ends: set[asyncio.Future[Any]] = {serving, expelled}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
+            serving.cancel()  # what it has taken lies in the buffer, and is stored
+            await asyncio.gather(serving, return_exceptions=True)
+        why = expelled.result() if expelled.done() else serving.result()
         if why is not None:
             await self._close(why)
 
     # --- before it opens -------------------------------------------------------------------------------------------
-    def _admit(self) -> None:
+    def _admit(self, expelled: asyncio.Future[FrameRefused]) -> Guest:
         caller = caller_of_socket(self.scope)
         if why := why_upload_is_refused(caller.user, caller.token, self.name):
             raise NotAdmitted(403, why)
         if why := why_battery_name_is_refused(self.name):
             raise NotAdmitted(400, why)
+
+        def expel(code: int, reason: str) -> None:
+            if not expelled.done():
+                expelled.set_result(FrameRefused(code, reason))
+
+        guest = Guest(caller, Role.OPERATOR, expelled.get_loop(), expel)
+        doorkeeper.admit(guest)
+        self.pace = pace_of(caller.user, caller.token)
+        return guest
 
     async def _refuse(self, refused: NotAdmitted) -> None:
         """An HTTP answer where the server can give one; otherwise it answers 403 by itself."""
@@ -111,6 +139,8 @@ class UploadSocket:
         headers = [(b"content-type", b"application/json")]
         if refused.status == 401:
             headers.append((b"www-authenticate", b'Basic realm="ROVI"'))
+        if refused.retry_after:
+            headers.append((b"retry-after", str(refused.retry_after).encode()))
         body = json.dumps({"detail": refused.sentence}).encode()
         await self.send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
         await self.send({"type": "websocket.http.response.body", "body": body})
@@ -118,7 +148,7 @@ class UploadSocket:
     # --- frames in -------------------------------------------------------------------------------------------------
     async def _take_frames(self, buffer: Buffer, stream: Stream) -> FrameRefused | None:
         """Until the client goes (None), or sends what closes the socket."""
-        receive, limits, now = self.receive, self.limits, time.time
+        receive, limits, now, pace = self.receive, self.limits, time.time, self.pace
         while True:
             message = await receive()
             payload = message.get("bytes")
@@ -128,13 +158,28 @@ class UploadSocket:
                 return FrameRefused(CLOSE_TEXT_FRAME, "Rows come as binary msgpack frames.")
             try:
                 frame = decode(payload, limits)
+                rest = 0.0 if pace is None else pace.take(len(frame))
             except FrameRefused as refused:
                 return refused
+            except TooManyRows as refused:
+                return FrameRefused(CLOSE_TOO_FAST, f"{refused.message} Retry in {refused.retry_after} s.")
             buffer.put(stream, frame, len(payload), now())
             if stream.is_orphan:
                 return BATTERY_DELETED
             if not buffer.has_room(stream):
                 await self._wait_for_room(buffer, stream)
+            if rest:
+                await self._rest(rest)
+
+    async def _rest(self, seconds: float) -> None:
+        """Stops reading, so that TCP slows a client that sends faster than its limit."""
+        if self.flow is not None:
+            self.flow.pause()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if self.flow is not None:
+                self.flow.resume()
 
     async def _wait_for_room(self, buffer: Buffer, stream: Stream) -> None:
         """Stops reading, so that the client's writes wait for our database's."""
@@ -154,16 +199,18 @@ class UploadSocket:
         stream.take_news()
         sending = asyncio.ensure_future(self._send_answers(stream, stream.position))
         taking = asyncio.ensure_future(self._take_frames(buffer, stream))
-        await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_COMPLETED)
-        if sending.done() and (why := sending.result()) is not None:
-            taking.cancel()
-            return why
-        why = await taking
-        if why is None:  # nobody is there to read
+        try:
+            await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and (why := sending.result()) is not None:
+                return why
+            why = await taking
+            if why is None:  # nobody is there to read
+                return None
+            stream.end()
+            return await sending or why
+        finally:
             sending.cancel()
-            return None
-        stream.end()
-        return await sending or why
+            taking.cancel()
 
     async def _send_answers(self, stream: Stream, position: int) -> FrameRefused | None:
         """The hello, then an acknowledgement after each commit, until the stream ends or its client has gone (None).

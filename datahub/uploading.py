@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from access.pacing import pace_of
 from datahub.bodies import frame_of
 from datahub.ingest.storing import StoreResult, store_frame
 from datahub.models import Battery
@@ -28,7 +29,12 @@ class Uploaded:
 
 
 def store_body(request: HttpRequest, battery_name: str, partial: bool) -> Uploaded:
-    """Raises BodyTooLarge, BodyUnreadable, RecordsRefused, BadBatteryName, StoreBusy."""
+    """Raises TooManyRows, BodyTooLarge, BodyUnreadable, RecordsRefused, BadBatteryName, StoreBusy."""
+    pace = pace_of(request.user, getattr(request, "auth", None))
+    if pace is not None:
+        pace.refuse_if_owing()
     kinds = Battery.objects.filter(name=battery_name).values_list("columns", flat=True).first()
     frame = frame_of(request, kinds or {})
+    if pace is not None:
+        pace.charge(len(frame))
     return Uploaded(len(frame), store_frame(battery_name, frame, partial))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from access.authentication import NotAdmitted, caller_of_socket
+from access.authentication import NotAdmitted, caller_of_socket, threads_for
+from access.doorkeeper import Guest, doorkeeper
 from access.roles import Role, role_of
 from rovi_site.live import Ticker, Watcher
 from rovi_site.sources import make_sources
@@ -22,9 +24,19 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
     channel_layer_alias = ""  # none: the ticker tells all, so that pages stay live while Redis is away
     watcher: Watcher | None = None
     sending: asyncio.Task[None] | None = None
+    guest: Guest | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # also where a server ends it before it has said so
+            if self.guest is not None:
+                doorkeeper.leave(self.guest)
 
     async def connect(self) -> None:
-        if not await sync_to_async(_may_watch)(self.scope):
+        admit = sync_to_async(_admitted, thread_sensitive=False, executor=threads_for(self.scope))
+        self.guest = await admit(self.scope, asyncio.get_running_loop(), self._expel)
+        if self.guest is None:
             await self.close()  # before it is accepted: the handshake is answered with 403
             return
         await self.accept()
@@ -42,6 +54,9 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
         if self.sending is not None:
             self.sending.cancel()
 
+    def _expel(self, code: int, reason: str) -> None:
+        self.closing = asyncio.ensure_future(self.close(code, reason))
+
     async def _send_what_changes(self, watcher: Watcher) -> None:
         while True:
             await watcher.woken.wait()
@@ -49,10 +64,18 @@ class UpdatesConsumer(AsyncJsonWebsocketConsumer):
             await self.send_json({"changed": {kind: sorted(ids) for kind, ids in changes.items()}})
 
 
-def _may_watch(scope: dict[str, Any]) -> bool:
+def _admitted(
+    scope: dict[str, Any], loop: asyncio.AbstractEventLoop, expel: Callable[[int, str], None]
+) -> Guest | None:
+    """None for one who may not watch."""
     try:
         caller = caller_of_socket(scope)
+        if caller.token is not None and caller.token.is_for_device:
+            return None
+        if role_of(caller.user) < Role.VIEWER:
+            return None
+        guest = Guest(caller, Role.VIEWER, loop, expel)
+        doorkeeper.admit(guest)
     except NotAdmitted:
-        return False
-    is_device = caller.token is not None and caller.token.is_for_device
-    return not is_device and role_of(caller.user) >= Role.VIEWER
+        return None
+    return guest

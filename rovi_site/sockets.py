@@ -177,4 +177,7 @@ def _with_http_answers(protocol: Any, send: Send) -> Send:
     return answering
 
 
-HTTP_PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
+HTTP_PHRASES = {
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests",
+    503: "Service Unavailable",
+}  # fmt: skip

@@ -15,6 +15,7 @@ CLOSE_TEXT_FRAME = 1003  # a text frame: rows come as binary msgpack
 CLOSE_NOT_MSGPACK = 1007  # the frame cannot be read as one msgpack value
 CLOSE_TOO_LARGE = 1009  # more bytes, or more rows, than a frame may have
 CLOSE_STALLED = 4408  # acknowledgements lie unread for longer than the server waits
+CLOSE_TOO_FAST = 4429  # more rows than the caller's limit lets in within half a minute
 CLOSE_BATTERY_DELETED = 4410  # the battery was deleted while this socket was open; a new socket begins it anew
 
 # --- codes of a refused record -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 300.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 PING_SECONDS = 60.0
 
+TOO_FAST = 4429  # its reason tells the limit; rows go on after a pause
 # After these the same frames would only be refused again.
 FATAL_CODES = {1003, 1007, 1008, 1009, 4410}
 
@@ -237,6 +238,8 @@ def _why_closed(closed: ConnectionClosed) -> ServiceError:
     reason = closed.rcvd.reason if closed.rcvd else ""
     if code in FATAL_CODES:
         return ServiceError(f"The server closed the socket: {reason or 'no reason was given'} (code {code}).")
+    if code == TOO_FAST:
+        return Unreachable(reason)
     return Unreachable(f"The connection broke (code {code}).")
 
 
