@@ -1,4 +1,4 @@
-"""What every answer carries, the content security policy; and what no address may hold."""
+"""What every answer carries, the content security policy among it; and what no address may hold."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+POWERS = (
+    "accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope", "hid",
+    "magnetometer", "microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",
+    "xr-spatial-tracking",
+)  # fmt: skip
+PERMISSIONS = ", ".join(f"{power}=()" for power in POWERS)
+
 
 class ContentSecurityPolicy:
     sync_capable = True
@@ -30,14 +37,16 @@ class ContentSecurityPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if iscoroutinefunction(self):
             return self._answer_async(request)  # type: ignore[attr-defined]  # the check narrows to a function
-        response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)  # type: ignore[union-attr]
-        return response
+        return _with_policies(self.get_response(request))  # type: ignore[arg-type]  # a response, in a thread
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        response = await self.get_response(request)  # type: ignore[misc]
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-        return response
+        return _with_policies(await self.get_response(request))  # type: ignore[misc]
+
+
+def _with_policies(response: HttpResponse) -> HttpResponse:
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    return response
 
 
 class RefuseOddAddresses(MiddlewareMixin):

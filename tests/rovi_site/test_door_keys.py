@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.client import ClientHandler
 from django.test.utils import CaptureQueriesContext
 
+from access.models import LoginTries
 from access.roles import Role
 from tests.rovi_site.routes import UNSAFE, all_routes, ask, is_refused, told
 from twin.registration import register_estimator
@@ -16,6 +17,7 @@ from twin.versions import promote
 
 # Actions on lists of the admin to the role that they need.
 ADMIN_ACTIONS = {
+    "access.logintries.delete_selected": Role.ADMINISTRATOR,
     "access.token.delete_selected": Role.VIEWER,  # one's own
     "auth.user.delete_selected": Role.ADMINISTRATOR,
     "datahub.battery.export": Role.VIEWER,
@@ -79,6 +81,15 @@ def test_a_cookie_alone_changes_nothing_anywhere(furnished, user_with_role, stri
         if answer.status_code not in (403, 405):
             wrong.append(told(method, path, "a cookie", answer))
     assert wrong == []
+
+
+def test_another_sites_page_logs_nobody_in(user_with_role, strict_handler):
+    """Nor into an account of its own, where its visitor would leave what he thinks is his."""
+    user_with_role("viewer")
+    browser = Client()
+    browser.handler = strict_handler
+    answer = browser.post("/login", {"username": "the-viewer", "password": "correct horse battery"})
+    assert (answer.status_code, "sessionid" in browser.cookies) == (403, False)
 
 
 def test_a_cookie_with_the_secret_of_our_forms_changes_things(furnished, user_with_role, strict_handler):
@@ -178,8 +189,8 @@ def actions_of_the_admin():
 
 def _names(admin):
     own = [name if isinstance(name, str) else name.__name__ for name in admin.actions]
-    deletes_none = admin.opts.label_lower == "datahub.battery" or admin.opts.label_lower.startswith(
-        ("twin.measured", "twin.versionchange")
+    deletes_none = admin.opts.label_lower in ("datahub.battery", "access.auditentry") or (
+        admin.opts.label_lower.startswith(("twin.measured", "twin.versionchange"))
     )
     return [*own, *([] if deletes_none else ["delete_selected"])]
 
@@ -203,7 +214,7 @@ def test_an_action_of_the_admin_writes_nothing_for_a_lesser_role(role, furnished
             "forecaster": furnished.forecaster, "forecastrun": furnished.run, "job": furnished.job,
             "worker": furnished.worker, "token": furnished.token, "user": furnished.person,
             "parameterset": furnished.parameter_set, "comparison": furnished.comparison,
-            "fleetforecast": furnished.fleet,
+            "fleetforecast": furnished.fleet, "logintries": LoginTries.objects.get(),
         }[model]  # fmt: skip
         chosen = {"action": name, "_selected_action": [str(record.pk)], "post": "yes"}
         with CaptureQueriesContext(connection) as asked, transaction.atomic():
@@ -217,4 +228,6 @@ def test_an_action_of_the_admin_writes_nothing_for_a_lesser_role(role, furnished
 
 
 def _writes(statement):
-    return statement.startswith(("INSERT", "UPDATE", "DELETE")) and "django_session" not in statement
+    """Beside the session, and the note that something was downloaded."""
+    is_ours = "django_session" in statement or "access_auditentry" in statement
+    return statement.startswith(("INSERT", "UPDATE", "DELETE")) and not is_ours

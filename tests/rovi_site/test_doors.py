@@ -106,6 +106,8 @@ DOORS = {
     "worker-detail": "GET viewer",
     "token-list": "GET viewer, POST viewer",  # one's own; an administrator's are all
     "token-detail": "GET viewer, DELETE viewer",
+    "audit-list": "GET administrator",
+    "audit-detail": "GET administrator",
     # --- the admin's own; its views answer any method as GET or POST
     "admin:index": "GET viewer, POST viewer",
     "admin:app_list": "GET viewer, POST viewer",
@@ -125,6 +127,8 @@ DOORS = {
 ADMIN_RECORDS = {
     "auth_user": "see administrator, add administrator, change administrator, delete administrator",
     "access_token": "see viewer, add viewer, delete viewer",  # one's own
+    "access_auditentry": "see administrator",
+    "access_logintries": "see administrator, delete administrator",
     "datahub_battery": "see viewer, add operator, change operator, delete administrator",
     "datahub_dataimport": "see viewer, add operator, delete administrator",
     "jobs_job": "see viewer, delete administrator",

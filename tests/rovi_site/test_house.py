@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.servers import environment
 
@@ -34,6 +36,37 @@ def test_no_requirements_file_names_the_workflow_engine_called_moirae():
 def test_every_direct_dependency_stands_in_its_lock_with_its_version():
     assert pins("requirements.txt").items() <= pins("requirements.lock").items()
     assert pins("requirements-dev.txt").items() <= pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize(("wishes", "lock"), [("requirements.txt", LOCKS[0]), ("requirements-dev.txt", LOCKS[1])])
+def test_a_lock_holds_all_that_its_packages_need_in_turn(wishes, lock):
+    """As the installed ones say of themselves; one that is installed in another version is not asked."""
+    locked, missing = pins(lock), set()
+    direct = re.findall(r"^([a-z0-9._-]+)((?:\[[a-z,]+\])?)==", (PROJECT / wishes).read_text(), re.MULTILINE)
+    waiting = [(name, frozenset(extras.strip("[]").split(",")) - {""}) for name, extras in direct]
+    asked = set()
+    while waiting:
+        name, extras = waiting.pop()
+        if name not in locked:
+            missing.add(name)
+        elif (name, extras) not in asked and version_of(name) == locked[name]:
+            asked.add((name, extras))
+            wishes_of_it = map(Requirement, metadata.requires(name) or ())
+            waiting += [
+                (re.sub(r"[-_.]+", "-", wish.name).lower(), frozenset(wish.extras))
+                for wish in wishes_of_it
+                if wish.marker is None or any(wish.marker.evaluate({"extra": extra}) for extra in {"", *extras})
+            ]
+
+    assert missing == set()
+    assert len(asked) > 50
+
+
+def version_of(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def test_the_development_lock_holds_all_that_runs_so_that_one_environment_serves_both():
