@@ -9,7 +9,7 @@ class JobsConfig(AppConfig):
         "job": ("kind", "title", "subject", "arguments", "requested_by"),
         "worker": ("name",),
     }  # read by access.audited
-    not_audited = ("jobline",)
+    not_audited = ("jobline", "shard")
 
     def ready(self) -> None:
         from jobs import retention  # noqa: F401, PLC0415  (registers a duty; models are ready only now)
