@@ -14,7 +14,7 @@ from tests.disturbed import Losses, Stand, batteries
 ROWS = 12_000
 ROWS_A_SECOND = 20.0
 FREEZES = 4
-SECONDS_A_CALL = 1  # of a script; a lease is three of these and 60 s for the rest of a round
+SECONDS_A_CALL = 1  # of a script
 LONGEST_SECONDS = 100.0
 
 pytestmark = pytest.mark.timeout(3600)
