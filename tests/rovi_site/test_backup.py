@@ -32,7 +32,7 @@ print(json.dumps(told))
 """
 FLEET = batteries(built_in=2, scripts=0)
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(900)]
 
 
 class Installation(Stand):
