@@ -63,7 +63,7 @@ def measured(name: str, url: str, folder: str, server: str, rows: int) -> list[F
     try:
         wait_for(int(os.environ["PORT"]), process)
         for form, content_type in CONTENT_TYPES.items():  # libraries are loaded, the password is found right
-            post("warm up", content_type, body_of(form, columns_of(10)))
+            post("warm-up", content_type, body_of(form, columns_of(10)))
         for form, content_type in CONTENT_TYPES.items():
             body = body_of(form, columns)
             for again in (False, True):
