@@ -7,8 +7,8 @@ from django.db import InterfaceError, OperationalError
 # SQLSTATE classes of what passes: connection lost, transaction rolled back (deadlock), resources, operator, system.
 PASSING_SQLSTATES = ("08", "40", "53", "55", "57", "58")
 CUT_OFF_WHILE_FROZEN = "25P03"  # idle_in_transaction_session_timeout; Django calls it an InternalError
-# Results of SQLite that pass: PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
-PASSING_SQLITE = frozenset({3, 5, 6, 8, 10, 13, 14})
+# Results of SQLite that pass: PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
+PASSING_SQLITE = frozenset({3, 5, 6, 8, 10, 13, 14, 15})
 
 
 def passes_by_itself(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -21,6 +22,9 @@ def main() -> int:
     from rovi_site.asgi import application  # noqa: PLC0415  (after Daphne has installed its event loop)
 
     open_as_many_files_as_may_be()
+    # A line that cannot be written, as on a full disk, is lost. Else logging would complain of it on standard error, of
+    # which Twisted makes a log line again: the thread that writes rows was seen to do nothing else for twenty seconds.
+    logging.raiseExceptions = False
     max_frame_bytes = settings.UPLOAD_MAX_FRAME_BYTES + ROOM_ABOVE_LIMIT
     return run(application, settings.HOST, settings.PORT, max_frame_bytes)
 
