@@ -12,9 +12,12 @@ from jobs.models import Job, State, Worker
 
 
 def alive_workers() -> QuerySet[Worker]:
-    """Workers whose heartbeat is younger than a lease and that have not ended."""
-    fresh = Now() - timedelta(seconds=settings.JOB_LEASE_SECONDS)
-    return Worker.objects.filter(heartbeat__gt=fresh, stopped=None)
+    """Workers whose heartbeat is younger than a lease and that have not ended.
+
+    One from the future is of a time before the clock was set back: since then that worker has not been heard of.
+    """
+    lease = timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    return Worker.objects.filter(heartbeat__gt=Now() - lease, heartbeat__lt=Now() + lease, stopped=None)
 
 
 def any_worker_is_alive() -> bool:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.models import Job, State, Worker
+from jobs.running.ahead import jobs_left_ahead
 from jobs.running.under_way import jobs_under_way
 
 
@@ -45,7 +46,7 @@ def renew_leases(worker: Worker) -> None:
 
 def take_back_lost_jobs() -> int:
     """Queues again, or fails, jobs whose worker is silent past its lease; returns how many."""
-    lost = Q(state=State.RUNNING, lease_until__lt=Now())
+    lost = Q(state=State.RUNNING) & (Q(lease_until__lt=Now()) | Q(pk__in=jobs_left_ahead()))
     # The last try is over first: the second UPDATE would make a job queued that the first should have failed.
     failed = Job.objects.filter(lost, tries__gte=F("max_tries")).update(
         state=State.FAILED,

@@ -151,6 +151,9 @@ class ShardKeeper:
 
     def _take(self, wanted: Collection[int], room: int) -> None:
         free = Q(lease_until=None) | Q(lease_until__lte=Now()) | Q(owner__in=list(filter(is_dead, _holders())))
+        # Longer than any lease: it was taken before the clock was set back. Who holds it and lives renews it, or is
+        # refused at its next commit.
+        free |= Q(lease_until__gt=Now() + timedelta(seconds=2 * settings.JOB_LEASE_SECONDS))
         found = Shard.objects.filter(free, number__in=wanted).order_by("number").values_list("number", flat=True)
         if room <= 0 or not found.exists():
             return

@@ -88,6 +88,19 @@ def test_what_a_silent_worker_held_is_taken_when_its_lease_ends_and_not_before(k
     assert set(Shard.objects.values_list("fence", flat=True)) == {2}
 
 
+def test_what_a_worker_held_when_the_clock_was_set_back_is_taken_unless_it_lives(keeper):
+    gone, other = keeper("w1"), keeper("w2")
+    Worker.objects.filter(pk=other.worker.pk).update(stopped=Now())
+    gone.look()
+    an_hour_ahead = Now() + timedelta(hours=1)
+    Shard.objects.update(lease_until=an_hour_ahead)
+    Worker.objects.filter(pk=gone.worker.pk).update(heartbeat=an_hour_ahead)
+    other.look()
+    assert other.held == list(range(8))
+    gone.look()  # it lived after all
+    assert gone.held == []
+
+
 def test_what_a_dead_process_of_this_machine_held_is_taken_at_once(keeper):
     host, namespace, process, _ = this_process().split("|")
     dead = keeper("w1", process=f"{host}|{namespace}|{process}|an earlier process of this number")
