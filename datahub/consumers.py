@@ -22,6 +22,7 @@ from access.doorkeeper import Guest, doorkeeper
 from access.pacing import Pace, TooManyRows, pace_of
 from access.permissions import why_upload_is_refused
 from access.roles import Role
+from datahub import metrics
 from datahub.ingest.acknowledgements import acknowledgement, acknowledgements, hello
 from datahub.ingest.buffer import Buffer, Stream
 from datahub.ingest.commit import limits_from_settings
@@ -56,6 +57,7 @@ class Flow(Protocol):
 
 # Servers end an application some seconds after its client has gone; what the client sent before is still to be stored.
 _serving: set[asyncio.Task[None]] = set()
+metrics.SOCKETS.set_function(lambda: len(_serving))
 
 
 class UploadConsumer:

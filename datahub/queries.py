@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, F, Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, Sum, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from datahub import tables
 from datahub.charting.drawing import Chart, chart_of
@@ -57,6 +57,25 @@ def column_names(battery: Battery) -> list[str]:
 
 def _in_order(columns: Mapping[str, str]) -> list[str]:
     return sorted(columns, key=lambda name: name != tables.TEST_TIME)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Over all batteries there are: how many they are, and their counters of rows."""
+
+    batteries: int
+    rows: int
+    late: int
+    repeated: int
+    refused: int
+
+
+def fleet_totals() -> Totals:
+    """Rows are those that are there still; the other counters tell of all that came."""
+    kept = F("rows") - F("dropped_rows")
+    counters = {"rows": kept, "late": "late_rows", "repeated": "repeated_rows", "refused": "refused_rows"}
+    sums = {name: Coalesce(Sum(counter), 0) for name, counter in counters.items()}
+    return Totals(**Battery.objects.aggregate(batteries=Count("pk"), **sums))
 
 
 def stats() -> dict[str, dict[str, Any]]:

@@ -29,6 +29,7 @@ class Worker(models.Model):
     stopped = models.DateTimeField(null=True, blank=True, help_text="Set when it ended in good order.")
     doing = models.CharField(max_length=200, blank=True, help_text="What it works on now.")
     versions = models.JSONField(default=dict, help_text="Of the project, Python and the libraries that matter.")
+    tallies = models.JSONField(default=dict, help_text="What it counted since it began, by name.")
     process = models.CharField(max_length=200, blank=True, help_text="Tells others on its machine whether it lives.")
     shards = models.JSONField(null=True, help_text="Numbers it was told to take; null: its share of all others.")
 

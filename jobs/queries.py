@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from jobs.models import Job, State, Worker
 
@@ -26,6 +28,25 @@ def any_worker_is_alive() -> bool:
 
 def jobs_of(subject: str) -> QuerySet[Job]:
     return Job.objects.filter(subject=subject)
+
+
+def jobs_by_kind() -> list[tuple[str, str, int]]:
+    """(kind, state, how many)"""
+    return list(Job.objects.order_by().values_list("kind", "state").annotate(Count("id")))
+
+
+def oldest_queued_seconds() -> float:
+    """How long the oldest job waits already; 0 where none waits."""
+    oldest = Job.objects.filter(state=State.QUEUED).aggregate(Min("created"))["created__min"]
+    return 0.0 if oldest is None else max((timezone.now() - oldest).total_seconds(), 0.0)
+
+
+def tallies_of_workers() -> dict[str, int]:
+    """What the workers counted, by name, over all of which a record is left."""
+    found: Counter[str] = Counter()
+    for tallies in Worker.objects.values_list("tallies", flat=True):
+        found.update(tallies)
+    return dict(found)
 
 
 def queue_summary() -> dict[str, object]:

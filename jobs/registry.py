@@ -5,7 +5,7 @@ Upper rooms register themselves when they load (their tasks.py); this room never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from jobs.errors import UnknownKind
 
 JobFunction = Callable[..., dict[str, Any] | None]
 DutyFunction = Callable[[], bool]
+TallyFunction = Callable[[], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class JobKind:
 
 _kinds: dict[str, JobKind] = {}
 _duties: dict[str, DutyFunction] = {}
+_tallies: list[TallyFunction] = []
 
 
 def job(name: str, *, title: str) -> Callable[[JobFunction], JobFunction]:
@@ -48,6 +50,17 @@ def duty(name: str) -> Callable[[DutyFunction], DutyFunction]:
         return function
 
     return register
+
+
+def tally(function: TallyFunction) -> TallyFunction:
+    """Registers `function() -> {name: count since the process began}`; a worker's row tells it with each heartbeat."""
+    _tallies.append(function)
+    return function
+
+
+def tallies() -> dict[str, int]:
+    """What this process counted, by all who count."""
+    return {name: count for function in _tallies for name, count in function().items()}
 
 
 def kind_named(name: str) -> JobKind:

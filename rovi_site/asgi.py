@@ -14,6 +14,7 @@ from channels.sessions import CookieMiddleware, SessionMiddleware  # noqa: E402
 import datahub.routing  # noqa: E402
 import rovi_site.routing  # noqa: E402
 from jobs import calling  # noqa: E402
+from rovi_site.observing.requests import SocketIds  # noqa: E402
 from rovi_site.sockets import SocketExtensions  # noqa: E402
 
 calling.get_ready()
@@ -23,16 +24,18 @@ calling.get_ready()
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": SocketExtensions(
-            CookieMiddleware(
-                SessionMiddleware(
-                    AuthMiddleware(
-                        URLRouter(
-                            [
-                                *datahub.routing.websocket_urlpatterns,
-                                *rovi_site.routing.websocket_urlpatterns,
-                                *rovi_site.routing.no_such_socket,
-                            ]
+        "websocket": SocketIds(
+            SocketExtensions(
+                CookieMiddleware(
+                    SessionMiddleware(
+                        AuthMiddleware(
+                            URLRouter(
+                                [
+                                    *datahub.routing.websocket_urlpatterns,
+                                    *rovi_site.routing.websocket_urlpatterns,
+                                    *rovi_site.routing.no_such_socket,
+                                ]
+                            )
                         )
                     )
                 )

@@ -68,6 +68,15 @@ ROVI_LOG_LEVEL = env.choice(
     "Lowest level of messages written to standard error.",
     ("DEBUG", "INFO", "WARNING", "ERROR"),
 )
+ROVI_LOG_FORMAT = env.choice(
+    "ROVI_LOG_FORMAT", "line", "A line of text a message, or of JSON with request ids.", ("line", "json")
+)
+
+# --- who watches it ------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.text("ROVI_METRICS_TOKEN", "", "What Prometheus sends as `Authorization: Bearer …` to /metrics.")
+METRICS_NETWORKS = env.networks(
+    "ROVI_METRICS_NETWORKS", (), "Addresses and networks (10.0.0.0/8) from which /metrics is read without a token."
+)
 
 # --- limits of what a client may send ------------------------------------------------------------------------------
 UPLOAD_MAX_FRAME_BYTES = env.integer("ROVI_MAX_FRAME_BYTES", 8 * 2**20, "Largest WebSocket frame.", at_least=1024)
@@ -198,6 +207,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "rovi_site.observing.requests.RequestIds",
     "django.middleware.security.SecurityMiddleware",
     "rovi_site.middleware.ContentSecurityPolicy",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # above what answers by itself
@@ -324,8 +334,12 @@ REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "rovi_site.observing.logs.Line"},
+        "json": {"()": "rovi_site.observing.logs.Json"},
+    },
+    "filters": {"request_id": {"()": "rovi_site.observing.logs.WithRequestId"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": ROVI_LOG_FORMAT, "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": ROVI_LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},

@@ -19,6 +19,7 @@ from access.decorators import page_for
 from access.permissions import ViewerReadsAdministratorWrites
 from access.roles import Role
 from rovi_site import health
+from rovi_site.observing.metrics import metrics
 
 router = DefaultRouter()
 router.include_format_suffixes = False  # one address each; formats are told by Accept or ?format=
@@ -41,6 +42,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz/live", health.live, name="health-live"),
     path("healthz/ready", health.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "rovi_site.pages.errors.bad_request"

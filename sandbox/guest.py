@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sandbox import tally
 from sandbox.conversation import Conversation, Ended
 from sandbox.errors import (
     BadAnswer,
@@ -139,8 +140,12 @@ class Guest:
         except ScriptFailed:
             raise
         except Ended:
-            raise self._why_ended(self._put_to_an_end(None)) from None
+            ended = self._why_ended(self._put_to_an_end(None))
+            if isinstance(ended, ScriptKilled):
+                tally.note(ended)
+            raise ended from None
         except ScriptError as error:
+            tally.note(error)
             self._put_to_an_end(f"an earlier call ended it ({error})")
             raise
         except BaseException:  # the caller was interrupted: the guest's answer would be taken for that of the next call

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Exists, Manager, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, ExpressionWrapper, F, IntegerField, Manager, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Greatest
 
 from datahub.models import Battery
 from twin import tables
 from twin.models import Estimator, EstimatorProgress
+from twin.states import Stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +94,38 @@ def current_or_newest(estimators: Manager[Estimator] | QuerySet[Estimator]) -> Q
     others = Estimator.objects.filter(battery=OuterRef("battery"))
     newer = others.filter(version__gt=OuterRef("version"))
     return estimators.filter(Q(is_current=True) | (~Exists(others.filter(is_current=True)) & ~Exists(newer)))
+
+
+def estimators_by_state() -> list[tuple[str, str, int]]:
+    """(kind, state, how many)"""
+    return list(Estimator.objects.order_by().values_list("kind", "state").annotate(Count("id")))
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Of all estimators: those that are inconsistent or stale, and the estimates they have made."""
+
+    inconsistent: int
+    stale: int
+    estimates: int
+
+
+def trust_counts() -> Trust:
+    found = EstimatorProgress.objects.aggregate(
+        inconsistent=Count("pk", filter=Q(is_inconsistent=True)),
+        stale=Count("pk", filter=Q(late_from__isnull=False)),
+        estimates=Coalesce(Sum("rows_stepped"), 0),
+    )
+    return Trust(**found)
+
+
+def rows_behind_by_shard() -> list[tuple[int, int]]:
+    """(shard, rows that wait to be estimated) for the shards that have estimators at work."""
+    shard = ExpressionWrapper(F("estimator__battery_id") % settings.SHARDS, output_field=IntegerField())
+    at_work = Q(estimator__is_current=True) | Q(estimator__followed=True)
+    found = EstimatorProgress.objects.filter(at_work).exclude(estimator__state=Stored.FAILED)
+    behind = Sum(Greatest(F("estimator__battery__rows") - F("rows_seen"), 0))
+    return list(found.order_by().annotate(shard=shard).values_list("shard").annotate(behind=behind).order_by("shard"))
 
 
 def newest_mean(estimator: Estimator) -> list[float] | None:

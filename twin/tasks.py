@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.registry import duty, job
+from jobs.registry import duty, job, tally
 from jobs.running.report import Report
 
 
@@ -86,3 +86,10 @@ def advance_measurements() -> bool:
     from twin.measuring.advancing import advance_now_and_then  # noqa: PLC0415  (numpy; a web process boots without it)
 
     return advance_now_and_then()
+
+
+@tally
+def script_ends() -> dict[str, int]:
+    from sandbox.tally import script_ends  # noqa: PLC0415  (numpy; a web process boots without it)
+
+    return script_ends()

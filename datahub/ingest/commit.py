@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from datahub import metrics
 from datahub import tables as row_tables
 from datahub.ingest import tables
 from datahub.ingest.accounts import Account, kinds_in, locked_accounts, save_counters
@@ -69,6 +70,12 @@ def commit_group(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committ
         results[name] = Committed(
             account.rows - rows, account.repeated_rows - repeated, account.pk, account.rows, account.last_test_time
         )
+    metrics.note_commit(
+        batteries=len(group),
+        stored=sum(result.stored for result in results.values()),
+        repeated=sum(result.repeated for result in results.values()),
+        refused=sum(len(submission.rejections) for sent in group.values() for submission in sent),
+    )
     return results
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
+from datahub import metrics
 from datahub.ingest.buffer import Buffer, Item
 from datahub.ingest.commit import Committed, commit_group
 from datahub.ingest.isolation import commit_singly
@@ -69,7 +70,8 @@ class Writer:
         for item in items:
             group.setdefault(item.stream.battery_name, []).append(item.submission)
         self.committing_since = time.monotonic()
-        committed = self._committed(group)
+        with metrics.COMMIT_SECONDS.time():
+            committed = self._committed(group)
         self.committing_since = None
         by_loop: dict[asyncio.AbstractEventLoop, list[Item]] = {}
         for item in items:
@@ -128,6 +130,7 @@ def running_writer() -> Writer:
     with _making:
         if _writer is None:
             buffer = Buffer(settings.UPLOAD_BUFFER_ROWS, settings.UPLOAD_COMMIT_ROWS)
+            metrics.WAITING.set_function(lambda: buffer.held)
             _writer = Writer(buffer, settings.UPLOAD_COMMIT_ROWS)
             _writer.start()
         return _writer

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.models import Job, State, Worker
+from jobs.registry import tallies
 from jobs.running.ahead import jobs_left_ahead
 from jobs.running.under_way import jobs_under_way
 
@@ -39,7 +40,7 @@ def claim(job_id: int, worker: Worker) -> Job | None:
 
 
 def renew_leases(worker: Worker) -> None:
-    Worker.objects.filter(pk=worker.pk).update(heartbeat=Now())
+    Worker.objects.filter(pk=worker.pk).update(heartbeat=Now(), tallies=tallies())
     mine = Job.objects.filter(pk__in=jobs_under_way(), worker=worker, state=State.RUNNING)
     mine.update(lease_until=_lease_end())
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -21,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
 from access.roles import Role
-from datahub.models import Battery
+from datahub.queries import fleet_totals
 from jobs.models import Job, State, Worker
 from jobs.queries import alive_workers, queue_summary
 from rovi_site.pages.words import Badge
@@ -51,9 +50,6 @@ def status_page(request: HttpRequest) -> HttpResponse:
     workers = [WorkerRow(worker, _worker_badge(worker, alive)) for worker in Worker.objects.all()[:SHOWN_WORKERS]]
     queue: Any = queue_summary()
     disk = shutil.disk_usage(settings.ROVI_DATA)
-    totals = Battery.objects.aggregate(
-        rows=Sum(F("rows") - F("dropped_rows")), refused=Sum("refused_rows"), late=Sum("late_rows")
-    )
     walls = probe_walls()
     context = {
         "latency_ms": latency * 1000,
@@ -66,8 +62,7 @@ def status_page(request: HttpRequest) -> HttpResponse:
         "disk_free": disk.free,
         "disk_share": disk.used / disk.total,
         "disk_is_full": disk.used / disk.total > FULL_SHARE,
-        "totals": totals,
-        "batteries": Battery.objects.count(),
+        "totals": fleet_totals(),
         "walls": [*walls.sentences()],
         "required_walls": settings.SANDBOX_REQUIRED_WALLS,
         "errors": Job.objects.filter(state=State.FAILED, retried_as=None)[:SHOWN_ERRORS],

@@ -12,6 +12,7 @@ DOORS = {
     # --- open to all
     "health-live": "GET open",
     "health-ready": "GET open",
+    "metrics": "GET viewer",
     "login": "GET open, POST open, PUT open",  # PUT is POST to Django's form view
     "logout": "POST open",
     "admin:login": "GET open, POST open",  # leads to the login
