@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
+from django.utils import timezone
 from knox.auth import TokenAuthentication
+from knox.settings import CONSTANTS
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.permissions import SAFE_METHODS
@@ -42,19 +44,25 @@ class Bearer(TokenAuthentication):
     def authenticate(self, request: Any) -> tuple[Any, Token] | None:
         try:
             found: tuple[Any, Token] | None = super().authenticate(request)
+        except UnicodeError:
+            raise AuthenticationFailed("The token is no text.") from None
         except AuthenticationFailed:
             with _told_as_throttled():
                 _count_wrong_token(request.headers.get("Authorization", ""), address_of(request))
             raise
         return found
 
+    def _cleanup_token(self, auth_token: Token) -> bool:
+        """Whether it has expired. Nothing is deleted on the way in: rovi_site.housekeeping does it, later."""
+        return auth_token.expiry is not None and auth_token.expiry <= timezone.now()
+
 
 class Basic(BasicAuthentication):
     """`Authorization: Basic …`, as ROVI's command-line client sends it from credentials in its URL.
 
     A password hash costs a third of a second by design; a program that calls often would spend its time there. So a
-    password once found right is remembered for five minutes as a keyed digest, and forgotten when the stored hash
-    changes or the account is switched off.
+    password once found right is remembered as a keyed digest until five minutes after its last use, and forgotten when
+    the stored hash changes or the account is switched off.
 
     A browser remembers it too, and sends it with forms of any site's pages; so where a page of another origin asks, it
     changes nothing. Programs send no Origin.
@@ -121,20 +129,28 @@ def _remembered_user(digest: bytes) -> Any | None:
     if known is None or known[2] <= time.monotonic():
         return None
     user = get_user_model().objects.filter(pk=known[0], is_active=True).first()
-    return user if user is not None and user.password == known[1] else None
+    if user is None or user.password != known[1]:
+        return None
+    _remember(digest, user)  # as long as it is used, so that the wrong tries of others never reach who uses it
+    return user
 
 
 def _remember(digest: bytes, user: Any) -> None:
     with _lock:
         _remembered[digest] = (user.pk, user.password, time.monotonic() + REMEMBERED_SECONDS)
+        _remembered.move_to_end(digest)
         while len(_remembered) > REMEMBERED_LOGINS:
             _remembered.popitem(last=False)
 
 
 def _count_wrong_token(authorization: str, address: str) -> None:
-    """Under its first characters, which are no secret; raises LoginPaused."""
-    token = authorization.partition(" ")[2].strip()
-    tries.begin(f"{tries.BEARER}{token[:8]}", address)
+    """Under the first characters of a token there is, which are no secret; raises LoginPaused.
+
+    Apart from passwords, so that devices whose tokens were revoked keep nobody at their address from logging in.
+    """
+    key = authorization.partition(" ")[2].strip()[: CONSTANTS.TOKEN_KEY_LENGTH]
+    known = key if "\0" not in key and Token.objects.filter(token_key=key).exists() else ""
+    tries.begin(f"{tries.BEARER}{known}", f"{tries.BEARER}{address}")
 
 
 def name_and_password(credentials: str) -> tuple[str, str]:
@@ -180,7 +196,8 @@ def threads_for(scope: dict[str, Any]) -> ThreadPoolExecutor | None:
     except ValueError:
         return None
     with _lock:
-        return None if digest in _remembered else _password_threads
+        known = _remembered.get(digest)
+    return None if known is not None and known[2] > time.monotonic() else _password_threads
 
 
 def caller_of_socket(scope: dict[str, Any]) -> Caller:

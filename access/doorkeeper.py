@@ -17,7 +17,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from access.authentication import Caller, NotAdmitted
@@ -68,7 +68,7 @@ class Doorkeeper:
             self._sockets[key] += 1
             self._guests.add(guest)
             self._nobody_left.clear()
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="doorkeeper", daemon=True)
                 self._thread.start()
 
@@ -94,14 +94,14 @@ class Doorkeeper:
                 if not guests:
                     self._thread = None
                     break
-            began = time.monotonic()
+            began = time.thread_time()
             try:
                 for guest, why in those_to_expel(guests):
                     self._expel(guest, why)
-            except DatabaseError:
+            except Exception:  # a thread that ended here would leave revoked tokens their sockets for ever
                 logger.exception("Whether open sockets are still allowed cannot be looked up; the next look follows")
             close_old_connections()
-            pause = max(LOOK_SECONDS, (time.monotonic() - began) / SHARE_OF_TIME)
+            pause = max(LOOK_SECONDS, (time.thread_time() - began) / SHARE_OF_TIME)
         connections.close_all()
 
     def _expel(self, guest: Guest, why: tuple[int, str]) -> None:

@@ -1,4 +1,7 @@
-"""Passwords are judged where they are stored, so that no door (admin, command, environment) lets a weak one in."""
+"""Passwords are judged where they are stored, so no door (admin, `changepassword`, environment) lets a weak one in.
+
+Not what Django's `create_user` hashes by itself: `createsuperuser --no-input` alone comes that way here.
+"""
 
 from __future__ import annotations
 

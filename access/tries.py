@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
@@ -65,18 +65,22 @@ class LoginPaused(Refused):
 
 @dataclass
 class Try:
-    """One that was counted. `was_known`: this account was used from this address in the last 30 days."""
+    """One that was counted. `was_known`: this account was used from this address in the last 30 days.
+
+    paused: until when each count made others wait before it.
+    """
 
     keys: dict[str, str]
     was_known: bool
+    paused: dict[str, datetime | None] = field(default_factory=dict)
 
     def succeeded(self) -> None:
         try:
             with transaction.atomic():
                 for row in LoginTries.objects.select_for_update().filter(pk__in=self.keys.values()).order_by("pk"):
                     row.tries = 0 if row.kind == PAIR else max(0, row.tries - 1)
-                    if row.tries < RULES[row.kind].free:
-                        row.paused_until = None
+                    # Whoever comes next waits as if this one had not tried.
+                    row.paused_until = self.paused.get(row.kind) if row.tries >= RULES[row.kind].free else None
                     if row.kind == PAIR:
                         row.last_success = timezone.now()
                     row.save(update_fields=["tries", "paused_until", "last_success"])
@@ -97,7 +101,7 @@ def begin(account: str, address: str) -> Try:
         return _count(keys, account, address, now)
     except DatabaseError:
         logger.exception("Tries to log in cannot be counted")
-        return Try({}, was_known=False)
+        return Try({}, was_known=True)  # what cannot be counted cannot be noted either
 
 
 @contextmanager
@@ -134,13 +138,14 @@ def _count(keys: dict[str, str], account: str, address: str, now: datetime) -> T
         found = LoginTries.objects.select_for_update().filter(pk__in=keys.values()).order_by("pk")
         rows = {row.kind: row for row in found}
         judged = _judge(rows, now)
+        paused = {row.kind: row.paused_until for row in judged}
         for row in judged:
             row.tries = 1 + (row.tries if now - row.last_try < FORGOTTEN_AFTER else 0)
             row.last_try = now
             pause = RULES[row.kind].pause_after(row.tries)
             row.paused_until = now + timedelta(seconds=pause) if pause else None
             row.save(update_fields=["tries", "last_try", "paused_until"])
-    return Try({row.kind: row.pk for row in judged}, was_known=_is_known(rows.get(PAIR), now))
+    return Try({row.kind: row.pk for row in judged}, _is_known(rows.get(PAIR), now), paused)
 
 
 def _is_an_account(name: str) -> bool:

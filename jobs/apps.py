@@ -7,9 +7,8 @@ class JobsConfig(AppConfig):
     changed_by = {"*": "operator"}  # read by access.granting
     audited = {
         "job": ("kind", "title", "subject", "arguments", "requested_by"),
-        "worker": ("name",),
     }  # read by access.audited
-    not_audited = ("jobline", "shard")
+    not_audited = ("jobline", "shard", "worker")
 
     def ready(self) -> None:
         from jobs import retention  # noqa: F401, PLC0415  (registers a duty; models are ready only now)

@@ -17,7 +17,11 @@ SQLITE_PRAGMAS = (
 
 # A process that is frozen, or whose machine is gone, in the middle of a transaction would hold its locks, and all who
 # wait for them, for ever. Nothing here computes for so long between two statements of one transaction.
-POSTGRES_OPTIONS = {"connect_timeout": "10", "options": "-c idle_in_transaction_session_timeout=60s"}
+# `synchronous_commit=on` is what makes an acknowledgement true; a server or a role may have another default.
+POSTGRES_OPTIONS = {
+    "connect_timeout": "10",
+    "options": "-c idle_in_transaction_session_timeout=60s -c synchronous_commit=on",
+}
 
 
 def settings_from_url(url: str, data_folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -70,12 +71,14 @@ def commit_group(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committ
         results[name] = Committed(
             account.rows - rows, account.repeated_rows - repeated, account.pk, account.rows, account.last_test_time
         )
-    metrics.note_commit(
+    noted = partial(
+        metrics.note_commit,
         batteries=len(group),
         stored=sum(result.stored for result in results.values()),
         repeated=sum(result.repeated for result in results.values()),
         refused=sum(len(submission.rejections) for sent in group.values() for submission in sent),
     )
+    transaction.on_commit(noted)  # the caller may yet take it all back
     return results
 
 

@@ -46,7 +46,7 @@ def lock_accounts(connection: BaseDatabaseWrapper, names: Sequence[str]) -> Rows
         if connection.vendor == "postgresql":
             cursor.execute(
                 f"SELECT id, name, columns::text, {counters} FROM datahub_battery WHERE name = ANY(%s) "
-                "ORDER BY id FOR UPDATE",
+                "ORDER BY id FOR NO KEY UPDATE",
                 [list(names)],
             )
             locked: Rows = cursor.fetchall()
@@ -107,10 +107,17 @@ def insert(
             return len(chunk)
         statement = f"{into} SELECT * FROM unnest({', '.join(_arrays(types))}) ON CONFLICT DO NOTHING"
         with _psycopg_cursor(connection) as cursor:
-            cursor.execute(statement, [chunk.digests, list(late), chunk.received, *chunk.columns])
+            cursor.execute(statement, [chunk.digests, list(late), chunk.received, *_of_one_type(chunk, kinds)])
             return cursor.rowcount
     rows = list(zip(chunk.digests, late, chunk.received, *chunk.columns, strict=True))
     return _insert_many_a_statement(connection, f"{into} VALUES", len(OWN) + len(chunk.names), rows)
+
+
+def _of_one_type(chunk: Chunk, kinds: Mapping[str, str]) -> Iterator[list[Any]]:
+    """The columns; psycopg takes no list of whole numbers and floats, as a column holds that was widened amid them."""
+    for name, column in zip(chunk.names, chunk.columns, strict=True):
+        is_mixed = kinds[name] == "float" and int in set(map(type, column))
+        yield [None if value is None else float(value) for value in column] if is_mixed else column
 
 
 def _copied(connection: BaseDatabaseWrapper, battery_id: int, types: Sequence[str], chunk: Chunk) -> bool:

@@ -16,6 +16,7 @@ from jobs.running import celery_worker
 
 JOBS = "jobs"
 SECONDS_TO_CONNECT = 2.0
+SECONDS_TO_ANSWER = 5.0
 
 
 def queue_of(shard: int | None) -> str:
@@ -41,6 +42,7 @@ app.conf.update(
         "global_keyprefix": "rovi:",
         "priority_steps": [0],
         "socket_connect_timeout": SECONDS_TO_CONNECT,
+        "socket_timeout": SECONDS_TO_ANSWER,  # a Redis that is frozen must not hold up who calls
         "socket_keepalive": True,
         "max_retries": 0,  # of who calls; a worker tries again for ever
     },

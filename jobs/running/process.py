@@ -17,15 +17,25 @@ def this_process() -> str:
 
 def is_dead(name: str) -> bool:
     """Whether that process of this machine has ended; of another machine's only its lease can tell."""
-    host, namespace, process, start = (name.split("|") + [""] * 4)[:4]
-    if host != socket.gethostname() or namespace != _namespace() or not process.isdigit():
+    machine, namespace, process, start = (name.split("|") + [""] * 4)[:4]
+    if machine != _machine() or namespace != _namespace() or not process.isdigit():
         return False
     return start_of(int(process)) != start
 
 
 @cache
 def _of_process(process: int) -> str:
-    return f"{socket.gethostname()}|{_namespace()}|{process}|{start_of(process)}"
+    return f"{_machine()}|{_namespace()}|{process}|{start_of(process)}"
+
+
+@cache
+def _machine() -> str:
+    """Two machines may have one name, and copies of one have; no two starts of a kernel have the same number."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()} {boot}"
 
 
 def _namespace() -> str:

@@ -114,7 +114,10 @@ class ShardKeeper:
     def renew(self) -> None:
         if time.monotonic() < self._renew_at:
             return
-        self._mine().update(lease_until=_lease_end())
+        with transaction.atomic():
+            # In the order in which commits lock them, so that neither waits for the other in a ring.
+            mine = list(self._mine().order_by("number").select_for_update().values_list("number", flat=True))
+            self._mine().filter(number__in=mine).update(lease_until=_lease_end())
         self._renew_at = time.monotonic() + settings.JOB_LEASE_SECONDS / RENEWALS_A_LEASE
 
     def _notice_changes(self) -> None:

@@ -47,8 +47,19 @@ class Steps:
             self.undoing.append(lambda: _move_again(target, source))
 
     def undo(self) -> None:
+        """All of them; raises CannotRestore, which names those that could not be undone."""
+        failed = []
         for step in reversed(self.undoing):
-            step()
+            try:
+                step()
+            except (OSError, sqlite3.Error, *postgresql.REFUSALS) as error:  # the others are undone all the same
+                failed.append(str(error))
+        if failed:
+            told = "; ".join(failed)
+            raise CannotRestore(
+                f"The backup could not be put in place, and not all of what was there is back: {told}. The rest lies "
+                "beside it, under the name before-restore."
+            )
 
 
 def restore(path: Path, *, replace: bool = False) -> Restored:
@@ -89,10 +100,12 @@ def _restore_alone(path: Path, manifest: Manifest, replace: bool) -> Restored:
                 steps.move(settings.ROVI_DATA / "secret_key", aside / SECRET_KEY)
                 steps.move(new / SECRET_KEY, settings.ROVI_DATA / "secret_key")
             migrate()
-        except (OSError, CannotStart, sqlite3.Error, *postgresql.REFUSALS) as error:
+        except BaseException as error:  # Ctrl-C, too, leaves all as it was
             connections.close_all()
             steps.undo()
-            raise CannotRestore(f"The backup could not be put in place, and all is as it was: {error}") from None
+            if isinstance(error, (OSError, CannotStart, sqlite3.Error, *postgresql.REFUSALS)):
+                raise CannotRestore(f"The backup could not be put in place, and all is as it was: {error}") from None
+            raise
     return Restored(manifest, "" if is_empty else where, with_secret_key)
 
 

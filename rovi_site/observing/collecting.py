@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 
 from django.conf import settings
 from django.db import Error
@@ -24,8 +25,9 @@ class DatabaseCollector(Collector):
         return []  # so that to register it asks no database
 
     def collect(self) -> Iterator[Metric]:
-        disk = shutil.disk_usage(settings.ROVI_DATA)
-        yield gauge("rovi_disk_free_bytes", "Free on the disk of ROVI_DATA.", disk.free)
+        with suppress(OSError):
+            free = shutil.disk_usage(settings.ROVI_DATA).free
+            yield gauge("rovi_disk_free_bytes", "Free on the disk of ROVI_DATA.", free)
         try:
             found = [*_batteries(), *_estimators(), *_jobs()]
         except Error:

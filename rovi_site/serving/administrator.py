@@ -27,8 +27,10 @@ def ensure_administrator() -> str:
     user = get_user_model().objects.filter(username=settings.ROVI_ADMIN_USER).first()
     if user is None:
         password = given or kept_secret(file, PASSWORD_BYTES)
+        user = get_user_model()(username=settings.ROVI_ADMIN_USER, is_staff=True, is_superuser=True)
+        user.set_password(password)  # judged when it is saved; what `create_superuser` hashes nobody judges
         with _told_before_the_start():
-            get_user_model().objects.create_superuser(settings.ROVI_ADMIN_USER, password=password)
+            user.save()
         return password
     if given and user.is_superuser and not user.check_password(given):
         user.set_password(given)

@@ -12,7 +12,7 @@ from datahub.ingest.storing import store_records
 from datahub.queries import battery_named, records
 from tests.generated import Pairs, any_text, anything, for_each, frames, names, numbers, numbers_of_examples, values
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = pytest.mark.django_db
 
 ANSWERS = {200, 413, 422}
 

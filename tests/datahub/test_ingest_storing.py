@@ -72,6 +72,11 @@ def test_an_integer_column_that_receives_a_float_is_widened_without_loss():
     assert {type(value) for value in stored("step")} == {float}
 
 
+def test_whole_numbers_and_fractions_of_a_column_may_come_together():
+    store({"test_time": 0, "voltage": 4}, {"test_time": 1, "voltage": 3.98}, {"test_time": 2})
+    assert stored("voltage") == [4.0, 3.98, None]
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_an_integer_column_that_holds_what_no_float_holds_is_not_widened(together):
     rows = [{"test_time": 0.0, "serial": 2**53 + 1}, {"test_time": 1.0, "serial": 0.5}]

@@ -46,7 +46,7 @@ def battery(place):
     return parameters, rows
 
 
-@pytest.mark.parametrize("size", [*range(1, 34), 1000])
+@pytest.mark.parametrize("size", [*range(1, 34), 1_000, 10_000])
 def test_a_battery_alone_and_in_a_fleet_of_any_size_gets_the_same_bits(size):
     parameters, rows = zip(*(battery(place) for place in range(size)), strict=True)
 

@@ -84,3 +84,8 @@ def test_who_is_called_twice_runs_the_job_once(calls):
 def test_queues_tell_a_worker_its_shards():
     assert celery_app.shards_of(["jobs", "shard-0", "shard-11", "shard-99"]) == [0, 11]
     assert celery_app.shards_of(["jobs"]) == []
+
+
+def test_a_call_is_given_back_when_its_worker_is_lost():
+    assert celery_app.app.conf.task_acks_late
+    assert celery_app.app.conf.task_reject_on_worker_lost

@@ -31,7 +31,7 @@ def test_it_runs_jobs_and_duties_until_stopped(monkeypatch, settings):
     registry.job("double", title="Double")(lambda report, x: {"x": 2 * x})
     job = queue.enqueue("double", arguments={"x": 21})
 
-    process = WorkerProcess(job_threads=1)
+    process = WorkerProcess(job_threads=1, shards=())  # SQLite in memory lets no thread wait for another's lock
     thread = threading.Thread(target=process.run)
     thread.start()
     ended = queue.wait_for(job, seconds=10)

@@ -2,6 +2,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from access.roles import Role, role_of
+from rovi_site.env import CannotStart
 from rovi_site.serving.administrator import CHANGED, ensure_administrator
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +62,12 @@ def test_an_account_that_lost_its_rights_gets_neither_them_nor_the_password(sett
     assert ensure_administrator() == CHANGED
     assert admin().is_superuser is False
     assert admin().check_password("quite her own")
+
+
+@pytest.mark.parametrize("weak", ["short", "password1234", "administrator"])
+def test_a_weak_password_stops_the_start_with_a_sentence(settings, weak):
+    settings.ROVI_ADMIN_PASSWORD = weak
+    with pytest.raises(CannotStart, match="ROVI_ADMIN_PASSWORD"):
+        ensure_administrator()
+
+    assert not User.objects.exists()

@@ -54,7 +54,7 @@ def addresses(furnished):
     )
 
 
-@numbers_of_examples(short=250, long=10_000)
+@numbers_of_examples(short=100, long=10_000)
 def test_no_address_is_answered_with_an_error_of_ours(examples, furnished, session):
     client = session("administrator")
     client.raise_request_exception = False

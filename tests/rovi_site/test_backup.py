@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,8 +135,9 @@ def test_what_is_refused_changes_nothing(restored, archives, tmp_path):
     assert told[2]
     assert restored.everything() == before
     assert (restored.data / "uploads" / "imports" / "α file").exists()
-    # Of a worker that is alive however long the command takes to begin.
-    change(restored, "UPDATE jobs_worker SET heartbeat = '2099-01-01 00:00:00+00', stopped = NULL")
+    # As far ahead as a clock may be: the command may take a while to begin.
+    ahead = datetime.now(UTC) + timedelta(seconds=25)
+    change(restored, f"UPDATE jobs_worker SET heartbeat = '{ahead:%Y-%m-%d %H:%M:%S}+00', stopped = NULL")
     told = restored.refusals([["restore", "--replace", at_rest], ["backup", broken]])
     assert "A worker is alive" in told[0]
     assert "is there already" in told[1]

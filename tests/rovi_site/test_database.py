@@ -29,6 +29,15 @@ def test_options_of_the_address_go_before_ours(tmp_path):
     assert read["OPTIONS"] == {**POSTGRES_OPTIONS, "connect_timeout": "3"}
 
 
+@pytest.mark.postgres
+def test_postgresql_keeps_what_was_acknowledged_at_a_power_cut(db, on_postgresql):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+
+
 def test_sqlite_keeps_what_was_acknowledged_at_a_power_cut(db):
     from django.db import connection
 

@@ -39,6 +39,14 @@ def test_compose_starts_as_many_web_servers_and_workers_as_the_guide_says_after_
     assert (PROJECT / "rovi_site/management/commands/prepare.py").exists()
 
 
+def test_the_proxy_of_compose_is_trusted_to_tell_who_calls():
+    """Else all callers were the proxy, and a stranger's wrong passwords would make everybody wait."""
+    subnet = COMPOSE["networks"]["default"]["ipam"]["config"][0]["subnet"]
+
+    assert COMPOSE["services"]["web"]["environment"]["ROVI_TRUSTED_PROXIES"] == subnet
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in (PROJECT / "deploy/nginx.conf").read_text()
+
+
 def test_files_that_the_examples_mount_are_there():
     mounted = [volume.split(":")[0] for volume in COMPOSE["services"]["proxy"]["volumes"]]
     assert [path for path in mounted if not (PROJECT / path).exists()] == []

@@ -157,6 +157,7 @@ def test_every_route_of_rest_and_seed_paths_is_tried_here():
 
 
 OTHERS = {
+    "metrics",  # for Prometheus, in plain text
     "api-docs", "battery-measured", "battery-series", "compare-form", "comparison", "comparison-series",
     "consistency-series", "dashboard", "fit", "fleet-forecast", "fleet-form", "forecast", "forecast-scores-page",
     "forecast-series", "forecasts", "home", "job", "job-cancel-page", "job-retry-page", "jobs", "login", "logout",

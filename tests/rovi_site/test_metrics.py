@@ -73,9 +73,13 @@ def test_it_tells_what_the_database_knows(prometheus):
     assert {key: found.get(key) for key in wanted} == wanted
 
 
-def test_rows_are_counted_as_they_are_handled(prometheus):
+def test_rows_are_counted_when_they_are_committed(prometheus, django_capture_on_commit_callbacks):
     before = told(prometheus)
-    store_records("a", [*ROWS, {"test_time": "soon"}, ROWS[0]], partial=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        store_records("a", [*ROWS, {"test_time": "soon"}, ROWS[0]], partial=True)
+        assert (
+            told(prometheus)["rovi_rows_handled_total", ("stored",)] == before["rovi_rows_handled_total", ("stored",)]
+        )
     after = told(prometheus)
 
     def more(outcome):

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from datahub import tables as tables_of_rows
+from datahub.models import Battery
 from energykit.ukf import FleetFilter, JointFilterParameters
 from jobs.queue import enqueue
 from jobs.shards import in_this_round, shard_of
@@ -41,6 +42,8 @@ def begin_recomputations(kind: str) -> int:
 
 def _begin(estimator_id: int) -> bool:
     with transaction.atomic():
+        # Before the progress, as the deletion of old rows takes them: nothing here may read rows that are going.
+        Battery.objects.select_for_update(no_key=True).filter(estimators=estimator_id).first()
         progress = (
             EstimatorProgress.objects.select_for_update().filter(pk=estimator_id, late_from__isnull=False).first()
         )
