@@ -69,7 +69,7 @@ class Sender:
         self._send_good_row()
 
 
-@numbers_of_examples(short=100, long=10_000)
+@numbers_of_examples(short=250, long=10_000)
 def test_no_frame_loses_a_good_row_or_closes_a_socket_that_shall_stay_open(server, examples):
     sender = Sender(server)
     before = server.resident_bytes()

@@ -27,7 +27,10 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROVI_", "PYTEST"))}
-        ours = {"ROVI_DATA": str(path), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "rovi_site.settings"}
+        ours = {
+            "ROVI_DATA": str(path), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "rovi_site.settings",
+            "ROVI_JOB_LEASE_SECONDS": "6",  # of a job that a killed worker had begun
+        }  # fmt: skip
         self.environment = {**kept, **ours}
 
     def prepare(self) -> None:
