@@ -78,4 +78,12 @@ def move_back(schema: str) -> None:
         cursor.execute(f'DROP SCHEMA IF EXISTS public CASCADE; ALTER SCHEMA "{schema}" RENAME TO public;')
 
 
+def drop_empty(schema: str) -> None:
+    """Of an installation that had nothing. What cannot be dropped without more (somebody's tables) stays."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = %s::regnamespace)", [f'"{schema}"'])
+        if not cursor.fetchone()[0]:
+            cursor.execute(f'DROP SCHEMA "{schema}"')
+
+
 REFUSALS = (DatabaseError, ProgramFailed)

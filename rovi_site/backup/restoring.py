@@ -106,6 +106,8 @@ def _restore_alone(path: Path, manifest: Manifest, replace: bool) -> Restored:
             if isinstance(error, (OSError, CannotStart, sqlite3.Error, *postgresql.REFUSALS)):
                 raise CannotRestore(f"The backup could not be put in place, and all is as it was: {error}") from None
             raise
+    if connection.vendor == "postgresql" and is_empty:
+        postgresql.drop_empty(f"before_restore_{stamp}")
     return Restored(manifest, "" if is_empty else where, with_secret_key)
 
 
