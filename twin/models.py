@@ -290,4 +290,5 @@ class VersionChange(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.battery}: v{self.after_version} after v{self.before_version}"
+        before = "" if self.before_version is None else f" after v{self.before_version}"
+        return f"{self.battery}: v{self.after_version}{before}"
