@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet
@@ -37,8 +37,13 @@ def jobs_by_kind() -> list[tuple[str, str, int]]:
 
 def oldest_queued_seconds() -> float:
     """How long the oldest job waits already; 0 where none waits."""
-    oldest = Job.objects.filter(state=State.QUEUED).aggregate(Min("created"))["created__min"]
+    oldest = _oldest_queued()
     return 0.0 if oldest is None else max((timezone.now() - oldest).total_seconds(), 0.0)
+
+
+def _oldest_queued() -> datetime | None:
+    found: datetime | None = Job.objects.filter(state=State.QUEUED).aggregate(Min("created"))["created__min"]
+    return found
 
 
 def tallies_of_workers() -> dict[str, int]:
@@ -52,5 +57,4 @@ def tallies_of_workers() -> dict[str, int]:
 def queue_summary() -> dict[str, object]:
     """How many jobs are in which state, and since when the oldest queued one waits."""
     counts = dict(Job.objects.order_by().values_list("state").annotate(Count("id")))
-    oldest = Job.objects.filter(state=State.QUEUED).aggregate(Min("created"))["created__min"]
-    return {"counts": counts, "oldest_queued": oldest}
+    return {"counts": counts, "oldest_queued": _oldest_queued()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from datahub.ingest.columns import FLOAT, INTEGER
+from datahub.ingest.columns import FLOAT
 from datahub.ingest.protocol import BAD_COLUMN_NAME, SAME_COLUMN_TWICE, TOO_MANY_COLUMNS, RecordRefused
 
 TEST_TIME = "test_time"
@@ -95,9 +95,6 @@ class Layout:
                 TOO_MANY_COLUMNS,
                 f"This record brings {count} new columns; there are {len(self.kinds)} of at most {self.most_columns}.",
             )
-
-    def is_integer(self, name: str) -> bool:
-        return self.kinds.get(name) == INTEGER
 
 
 def shortened(name: object) -> str:
