@@ -200,9 +200,10 @@ def drawn(samples: list[dict[str, float]], path: Path) -> None:
     figure, axes = pyplot.subplots(len(names) // 2, 2, figsize=(11, 1.6 * len(names) / 2 + 1), sharex=True)
     minutes = [each["seconds"] / 60 for each in samples]
     for name, axis in zip(names, axes.flat, strict=True):
-        axis.plot(minutes, [each[name] for each in samples], linewidth=1)
+        values = [each[name] for each in samples]
+        axis.plot(minutes, values, linewidth=1)
         axis.set_title(name.replace("_", " "), fontsize=9)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.1 * max(values) or 1)
         axis.grid(alpha=0.3)
     for axis in axes[-1]:
         axis.set_xlabel("minutes")
