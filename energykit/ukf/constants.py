@@ -1,86 +1,87 @@
 """What the batteries of one family (same states) bring to every step, as arrays and one by one."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from energykit.ukf.covariance import Value
-from energykit.ukf.ocv_lookup import PackedTables, lookup_of_one
+from energykit.ukf.ocv_lookup import LookupRoom, PackedTables, lookup_of_one
 from energykit.ukf.parameters import JointFilterParameters
 from energykit.ukf.rows import Floats, Places
 from energykit.ukf.step import CellConstants
 from energykit.ukf.temperature import TemperatureDependence
 
-MOST_RECENT = 8  # groups of batteries whose constants are kept gathered
+
+@dataclass(frozen=True, slots=True)
+class ConstantsAbreast:
+    """Of several batteries, which stand in the last axis; see CellConstants."""
+
+    states: int
+    has_hysteresis: bool
+    rc_ohm: Floats  # (pairs, batteries)
+    process_noise: Floats  # (states, batteries)
+    noise_per_second: Floats  # (states, batteries)
+    noise_at_rest: Floats  # (pairs, batteries)
+    sensor_variance: Floats
+    inverse_gate: Floats
+    tables: PackedTables
+    table_starts: Places
+
+    @property
+    def pairs(self) -> int:
+        return len(self.rc_ohm)
+
+    def voltages_at(self, soc: Floats, room: LookupRoom) -> Floats:
+        return self.tables.voltages_at(soc, self.table_starts, room)
 
 
 class FamilyConstants:
     def __init__(self, parameters: Sequence[JointFilterParameters]) -> None:
         self.parameters = list(parameters)
         self.layout = parameters[0].layout
-        self.states, pairs = self.layout.states, self.layout.pairs
+        self.states, size = self.layout.states, len(parameters)
+        pairs = np.array([each.rc_pairs for each in parameters]).reshape(size, self.layout.pairs, 2)
         self.efficiency = _array(each.coulombic_efficiency for each in parameters)
-        self.rc_ohm = [_array(each.rc_pairs[pair][0] for each in parameters) for pair in range(pairs)]
-        self.time_constants = [
-            self.rc_ohm[pair] * _array(each.rc_pairs[pair][1] for each in parameters) for pair in range(pairs)
-        ]
-        self.process_noise = [_array(each.process_noise[state] for each in parameters) for state in range(self.states)]
-        self.noise_per_second = [
-            _array(each.process_noise_per_second[state] for each in parameters) for state in range(self.states)
-        ]
-        self.noise_at_rest = [
-            self.noise_per_second[1 + pair] * (0.5 * seconds) for pair, seconds in enumerate(self.time_constants)
-        ]
+        self.rc_ohm = np.ascontiguousarray(pairs[:, :, 0].T)
+        self.time_constants = self.rc_ohm * pairs[:, :, 1].T
+        self.process_noise = np.array([each.process_noise for each in parameters]).T
+        self.noise_per_second = np.array([each.process_noise_per_second for each in parameters]).T
+        self.noise_at_rest = self.noise_per_second[1 : 1 + self.layout.pairs] * (0.5 * self.time_constants)
         self.sensor_variance = _array(each.sensor_variance for each in parameters)
         self.inverse_gate = _array(1.0 / each.gate_sigmas if each.gate_sigmas else 0.0 for each in parameters)
         self.temperature = TemperatureDependence(parameters)
         self.tables = PackedTables([each.ocv for each in parameters])
         self._single: dict[int, CellConstants] = {}
-        self._recent: dict[int, tuple[Places, CellConstants]] = {}
 
-    def of(self, batteries: Places) -> CellConstants:
-        """In arrays, one place for each of these batteries; live fleets ask for the same ones again and again."""
-        first = int(batteries[0])
-        if first not in self._recent or not np.array_equal(self._recent[first][0], batteries):
-            lookup = self.tables.lookup_of(batteries)
-            found = self._picked(lambda values: values[batteries], lookup, np.sqrt, np.maximum)
-            if len(self._recent) == MOST_RECENT:
-                self._recent.clear()
-            self._recent[first] = batteries.copy(), found
-        return self._recent[first][1]
+    def of(self, batteries: Places) -> ConstantsAbreast:
+        """In arrays, one place for each of these batteries."""
+        return ConstantsAbreast(
+            states=self.states,
+            has_hysteresis=self.layout.has_hysteresis,
+            rc_ohm=self.rc_ohm.take(batteries, axis=1),
+            process_noise=self.process_noise.take(batteries, axis=1),
+            noise_per_second=self.noise_per_second.take(batteries, axis=1),
+            noise_at_rest=self.noise_at_rest.take(batteries, axis=1),
+            sensor_variance=self.sensor_variance[batteries],
+            inverse_gate=self.inverse_gate[batteries],
+            tables=self.tables,
+            table_starts=self.tables.starts[batteries],
+        )
 
     def of_one(self, battery: int) -> CellConstants:
         """In plain floats."""
         if battery not in self._single:
-            lookup = lookup_of_one(self.parameters[battery].ocv)
-            self._single[battery] = self._picked(lambda values: float(values[battery]), lookup, math.sqrt, _larger)
+            self._single[battery] = CellConstants(
+                states=self.states,
+                rc_ohm=self.rc_ohm[:, battery].tolist(),
+                process_noise=self.process_noise[:, battery].tolist(),
+                noise_per_second=self.noise_per_second[:, battery].tolist(),
+                noise_at_rest=self.noise_at_rest[:, battery].tolist(),
+                sensor_variance=float(self.sensor_variance[battery]),
+                inverse_gate=float(self.inverse_gate[battery]),
+                voltages_at=lookup_of_one(self.parameters[battery].ocv),
+            )
         return self._single[battery]
-
-    def _picked(
-        self,
-        pick: Callable[[Floats], Value],
-        voltages_at: Callable[[Sequence[Value]], Sequence[Value]],
-        sqrt: Callable[[Value], Value],
-        larger: Callable[[Value, Value], Value],
-    ) -> CellConstants:
-        return CellConstants(
-            states=self.states,
-            rc_ohm=[pick(each) for each in self.rc_ohm],
-            process_noise=[pick(each) for each in self.process_noise],
-            noise_per_second=[pick(each) if each.any() else None for each in self.noise_per_second],
-            noise_at_rest=[pick(each) for each in self.noise_at_rest],
-            sensor_variance=pick(self.sensor_variance),
-            inverse_gate=pick(self.inverse_gate),
-            voltages_at=voltages_at,
-            sqrt=sqrt,
-            larger=larger,
-        )
-
-
-def _larger(first: float, second: float) -> float:
-    """As numpy's maximum has it: what is no number wins."""
-    return first if first >= second or math.isnan(first) else second
 
 
 def _array(values: Iterable[float]) -> Floats:

@@ -4,23 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from energykit.ukf.abreast import BeliefsAbreast
 from energykit.ukf.checkpoint import Counts, FilterState
 from energykit.ukf.constants import FamilyConstants
-from energykit.ukf.covariance import packed_length, repair
-from energykit.ukf.intake import Intake, LastControls, controls_after, take_in
+from energykit.ukf.covariance import factor, repair
+from energykit.ukf.intake import Intake, LastControls, chosen, controls_after, take_in
 from energykit.ukf.motions import motions_of
 from energykit.ukf.parameters import JointFilterParameters
-from energykit.ukf.results import lay_out
-from energykit.ukf.rows import FilterResult, FleetRows, Outcome, Places
+from energykit.ukf.results import lay_out, shown_by
+from energykit.ukf.rows import FilterResult, FleetRows, Outcome
 from energykit.ukf.schedule import Schedule
-from energykit.ukf.settling import believe
-from energykit.ukf.stepping import Steps, step_through
+from energykit.ukf.settling import Belief
+from energykit.ukf.stepping import Stepper
 
+STEPPED = int(Outcome.STEPPED)
 TALLIED = {
-    "stepped": Outcome.STEPPED,
-    "not_finite": Outcome.NOT_FINITE,
-    "backwards": Outcome.BACKWARDS,
-    "diverged": Outcome.DIVERGED,
+    "stepped": int(Outcome.STEPPED),
+    "not_finite": int(Outcome.NOT_FINITE),
+    "backwards": int(Outcome.BACKWARDS),
+    "diverged": int(Outcome.DIVERGED),
 }
 
 
@@ -28,15 +30,13 @@ class Family:
     def __init__(self, parameters: Sequence[JointFilterParameters]) -> None:
         self.constants = FamilyConstants(parameters)
         states, size = self.constants.states, len(parameters)
-        self.mean = np.empty((states, size))
-        self.covariance = np.empty((packed_length(states), size))
-        for place, each in enumerate(parameters):
-            self.mean[:, place] = each.initial_mean
-            upper_triangle = [
-                each.initial_covariance[row][column] for row in range(states) for column in range(row, states)
-            ]
-            self.covariance[:, place] = upper_triangle
-        self.upper = np.array(believe(list(self.mean), list(self.covariance))[0].upper)  # the covariance's factor
+        self.beliefs = BeliefsAbreast.room_for(states, size)
+        self.beliefs.mean[:] = np.array([each.initial_mean for each in parameters]).T
+        triangle = self.beliefs.triangle
+        packed = np.array([each.initial_covariance for each in parameters]).transpose(1, 2, 0)[triangle]
+        self.beliefs.covariance[triangle] = packed
+        self.beliefs.upper[triangle] = factor(list(packed), states, np.sqrt)[0]
+        self.stepper = Stepper(self.constants)
         self.controls = LastControls(np.zeros(size), np.zeros(size), np.zeros(size, dtype=bool))
         self.tallies = {name: np.zeros(size, dtype=np.int64) for name in Counts.__dataclass_fields__}
 
@@ -44,9 +44,10 @@ class Family:
         return Counts(**{name: int(tally[place]) for name, tally in self.tallies.items()})
 
     def checkpoint(self, place: int) -> bytes:
+        belief = self.beliefs.of_one(place)
         return FilterState(
-            mean=self.mean[:, place].tolist(),
-            covariance=self.covariance[:, place].tolist(),
+            mean=belief.mean,
+            covariance=belief.covariance,
             has_control=bool(self.controls.exist[place]),
             time=float(self.controls.time[place]),
             current=float(self.controls.current[place]),
@@ -56,8 +57,8 @@ class Family:
 
     def restore(self, place: int, checkpoint: bytes) -> None:
         state = FilterState.from_bytes(checkpoint, self.constants.layout)
-        self.mean[:, place] = state.mean
-        self.covariance[:, place], self.upper[:, place], _ = repair(state.covariance, self.constants.states)
+        covariance, upper, _ = repair(state.covariance, self.constants.states)
+        self.beliefs.put(place, Belief(list(state.mean), covariance, upper))
         self.controls.exist[place] = state.has_control
         self.controls.time[place], self.controls.current[place] = state.time, state.current
         for name, tally in self.tallies.items():
@@ -67,25 +68,23 @@ class Family:
         """What was known after each row, of all batteries end to end."""
         intake = take_in(rows, self.controls)
         motions = motions_of(intake, self.controls, self.constants)
-        stepped = np.flatnonzero(intake.outcome == Outcome.STEPPED)
+        stepped = chosen(intake.outcome == STEPPED)
         schedule = Schedule(intake.battery[stepped])
-        steps = step_through(schedule, motions, self.mean, self.covariance, self.upper, self.constants)
-        intake.outcome[stepped[steps.diverged[schedule.slot]]] = Outcome.DIVERGED
-        result = lay_out(intake, stepped, schedule, steps, self.mean, self.covariance)
-        self._remember(intake, stepped, schedule, steps)
-        return result
-
-    def _remember(self, intake: Intake, stepped: Places, schedule: Schedule, steps: Steps) -> None:
-        last_slots = schedule.offsets[schedule.queues - 1] + np.arange(len(schedule.queues))
-        columns = schedule.family_columns(0, len(schedule.batteries))
-        self.mean[:, columns] = steps.mean.take(last_slots, axis=1)
-        self.covariance[:, columns] = steps.covariance.take(last_slots, axis=1)
-        self.upper[:, columns] = steps.upper
+        shown = shown_by(intake, stepped, self.beliefs)
+        steps = self.stepper.step_through(schedule, motions, self.beliefs)
+        if steps.diverged.any():
+            places = np.arange(len(intake.time))[stepped]
+            intake.outcome[places[steps.diverged[schedule.slot]]] = int(Outcome.DIVERGED)
         self.controls = controls_after(intake, self.controls)
-        for name, outcome in TALLIED.items():
-            self._tally(name, intake.battery[intake.outcome == outcome])
-        self._tally("repaired", intake.battery[stepped[steps.repaired[schedule.slot]]])
+        self._tally(intake)
+        if steps.repaired.any():
+            repaired = intake.battery[stepped][steps.repaired[schedule.slot]]
+            self.tallies["repaired"] += np.bincount(repaired, minlength=len(self.controls.time))
+        return lay_out(intake, stepped, schedule, steps, shown)
 
-    def _tally(self, name: str, batteries: Places) -> None:
-        if len(batteries):
-            self.tallies[name] += np.bincount(batteries, minlength=len(self.tallies[name]))
+    def _tally(self, intake: Intake) -> None:
+        """All outcomes are counted at once: which row's it is, and which outcome."""
+        size, kinds = len(self.controls.time), len(Outcome)
+        found = np.bincount(intake.battery * kinds + intake.outcome, minlength=size * kinds).reshape(size, kinds)
+        for name, outcome in TALLIED.items():
+            self.tallies[name] += found[:, outcome]

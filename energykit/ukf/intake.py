@@ -30,37 +30,51 @@ class Intake:
     voltage: Floats
     temperature: Floats | None
     outcome: NDArray[np.uint8]
-    taken: Places
+    taken: slice | Places
 
 
 def take_in(rows: FleetRows, controls: LastControls) -> Intake:
     """Judge every row: first control, step, or pass over."""
     battery = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
     time, current, voltage = rows.time, rows.current, rows.voltage
-    outcome = np.full(len(time), Outcome.STEPPED, dtype=np.uint8)
-    readable = np.ones(len(time), dtype=bool)
-    for readings in (time, current, voltage):
-        readable &= np.abs(readings) < LARGEST_READING  # false for NaN too
-    outcome[~readable] = Outcome.NOT_FINITE
-    candidates = np.flatnonzero(readable)
+    outcome = np.full(len(time), int(Outcome.STEPPED), dtype=np.uint8)
+    readable = np.abs(time) < LARGEST_READING  # false for NaN too
+    for readings in (current, voltage):
+        readable &= np.abs(readings) < LARGEST_READING
+    candidates = chosen(readable)
+    outcome[~readable] = int(Outcome.NOT_FINITE)
     backwards = _goes_backwards(time[candidates], battery[candidates], controls)
-    outcome[candidates[backwards]] = Outcome.BACKWARDS
-    taken = candidates[~backwards]
-    opens = is_first(battery[taken]) & ~controls.exist[battery[taken]]
-    outcome[taken[opens]] = Outcome.FIRST_CONTROL
+    taken = candidates
+    if backwards.any():
+        places = np.arange(len(time))[candidates]
+        outcome[places[backwards]], taken = int(Outcome.BACKWARDS), places[~backwards]
+    if not controls.exist.all():
+        places, whose = np.arange(len(time))[taken], battery[taken]
+        outcome[places[is_first(whose) & ~controls.exist[whose]]] = int(Outcome.FIRST_CONTROL)
     return Intake(battery, time, current, voltage, rows.temperature, outcome, taken)
 
 
 def controls_after(intake: Intake, controls: LastControls) -> LastControls:
     """The last row taken of each battery; those without one keep what they had."""
-    battery = intake.battery[intake.taken]
-    last = np.flatnonzero(is_first(battery)[1:])  # of all batteries but the last
-    last = np.append(last, len(battery) - 1) if len(battery) else last
-    time, current, exist = controls.time.copy(), controls.current.copy(), controls.exist.copy()
-    time[battery[last]] = intake.time[intake.taken[last]]
-    current[battery[last]] = intake.current[intake.taken[last]]
-    exist[battery[last]] = True
-    return LastControls(time, current, exist)
+    battery, time, current = intake.battery[intake.taken], intake.time[intake.taken], intake.current[intake.taken]
+    is_last = np.ones(len(battery), dtype=bool)
+    is_last[:-1] = battery[1:] != battery[:-1]
+    last = chosen(is_last)
+    shown = in_family(battery[last], len(controls.exist))
+    after = LastControls(controls.time.copy(), controls.current.copy(), controls.exist.copy())
+    after.time[shown], after.current[shown], after.exist[shown] = time[last], current[last], True
+    return after
+
+
+def chosen(mask: NDArray[np.bool_]) -> slice | Places:
+    """Where it is true; a slice where it is so everywhere, as mostly: which copies nothing."""
+    return slice(None) if mask.all() else np.flatnonzero(mask)
+
+
+def in_family(batteries: Places, size: int) -> slice | Places:
+    """Where these batteries stand; a slice where they are all of the family, in order."""
+    is_whole = len(batteries) == size and bool((batteries[1:] > batteries[:-1]).all())
+    return slice(None) if is_whole else batteries
 
 
 def one_later(values: Floats) -> Floats:
@@ -79,10 +93,11 @@ def is_first(battery: Places) -> NDArray[np.bool_]:
 def _goes_backwards(time: Floats, battery: Places, controls: LastControls) -> NDArray[np.bool_]:
     """Older than the newest row taken before it; the newest is a running maximum within each battery."""
     before = one_later(time)
-    first = is_first(battery)
-    before[first] = np.where(controls.exist, controls.time, -np.inf)[battery[first]]
+    first = chosen(is_first(battery))
+    newest_taken = np.where(controls.exist, controls.time, -np.inf)
+    before[first] = newest_taken[in_family(battery[first], len(newest_taken))]
     backwards = time < before
-    for suspect in np.unique(battery[backwards]):  # rare, so the running maximum is found one battery at a time
+    for suspect in np.unique(battery[backwards]) if backwards.any() else ():  # rare, so one battery at a time
         here = np.flatnonzero(battery == suspect)
         newest = np.maximum.accumulate(np.concatenate((before[here[:1]], time[here])))[:-1]
         backwards[here] = time[here] < newest

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
 from energykit.ukf.constants import FamilyConstants
-from energykit.ukf.intake import Intake, LastControls, is_first, one_later
-from energykit.ukf.rows import Floats, Outcome, Places
+from energykit.ukf.intake import Intake, LastControls, chosen, in_family, is_first, one_later
+from energykit.ukf.rows import Floats, Outcome, Places, picked
 from energykit.ukf.step import Row
 
 SECONDS_PER_HOUR = 3600.0
+STEPPED = int(Outcome.STEPPED)
+
+
+class RowsAbreast(NamedTuple):
+    """A row of several batteries each; see Row."""
+
+    charge: Floats
+    seconds: Floats
+    decays: Floats  # (pairs, batteries)
+    current: Floats
+    current_over_r0: Floats
+    voltage: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +32,31 @@ class Motions:
 
     charge: Floats  # Ah that the cell keeps
     seconds: Floats
-    decays: list[Floats]  # factor for each RC pair
+    decays: Floats  # (pairs, rows), factor for each RC pair
     current: Floats  # A, of the row itself
     current_over_r0: Floats  # A
     voltage: Floats  # V
 
-    def in_order(self, slots: Places) -> "Motions":
-        """Each row moved to its slot."""
+    def in_order(self, slots: slice | Places) -> "Motions":
+        """Each row moved to its slot; a slice says that they are there."""
+        if isinstance(slots, slice):
+            return self
         current = _moved(self.current, slots)
         return Motions(
             _moved(self.charge, slots),
             _moved(self.seconds, slots),
-            [_moved(decay, slots) for decay in self.decays],
+            _moved(self.decays, slots),
             current,
             current if self.current_over_r0 is self.current else _moved(self.current_over_r0, slots),
             _moved(self.voltage, slots),
         )
 
-    def rows(self, slots: slice) -> Row:
+    def rows(self, slots: slice) -> RowsAbreast:
         """Several rows abreast, as arrays."""
-        return Row(
+        return RowsAbreast(
             self.charge[slots],
             self.seconds[slots],
-            [decay[slots] for decay in self.decays],
+            self.decays[:, slots],
             self.current[slots],
             self.current_over_r0[slots],
             self.voltage[slots],
@@ -54,32 +68,32 @@ class Motions:
             values[slots].tolist()
             for values in (self.charge, self.seconds, self.current, self.current_over_r0, self.voltage)
         )
-        decays = zip(*(decay[slots].tolist() for decay in self.decays), strict=True) if self.decays else repeat(())
+        decays = self.decays[:, slots].T.tolist()
         return map(Row, charge, seconds, decays, current, current_over_r0, voltage)
 
 
 def _moved(values: Floats, slots: Places) -> Floats:
     moved = np.empty_like(values)
-    moved[slots] = values
+    moved[..., slots] = values
     return moved
 
 
 def motions_of(intake: Intake, controls: LastControls, constants: FamilyConstants) -> Motions:
     """Charge flows with the previous row's current, at the row's own temperature; only charging loses some of it."""
-    taken, battery = intake.taken, intake.battery[intake.taken]
-    time, current = intake.time[taken], intake.current[taken]
-    first = is_first(battery)
+    battery, time, current = (each[intake.taken] for each in (intake.battery, intake.time, intake.current))
+    first = chosen(is_first(battery))
+    shown = in_family(battery[first], len(controls.time))
     time_before, current_before = one_later(time), one_later(current)
-    time_before[first], current_before[first] = controls.time[battery[first]], controls.current[battery[first]]
+    time_before[first], current_before[first] = controls.time[shown], controls.current[shown]
 
-    steps = intake.outcome[taken] == Outcome.STEPPED
-    battery, seconds = battery[steps], (time - time_before)[steps]
-    current_before = current_before[steps]
-    kept = np.where(current_before >= 0.0, constants.efficiency[battery], 1.0)
+    steps = chosen(intake.outcome[intake.taken] == STEPPED)
+    whose = in_family(battery[steps], len(controls.time))
+    seconds, current_before, current = (time - time_before)[steps], current_before[steps], current[steps]
+    kept = np.where(current_before >= 0.0, constants.efficiency[whose], 1.0)
     charge = kept * (current_before * seconds / SECONDS_PER_HOUR)
-    decays = [np.exp(-seconds / seconds_to_decay[battery]) for seconds_to_decay in constants.time_constants]
-    current_over_r0 = current = current[steps]
+    decays = np.exp(-seconds / picked(constants.time_constants, whose))
+    current_over_r0 = current
     if constants.temperature.exists and intake.temperature is not None:
-        r0, capacity = constants.temperature.factors(battery, intake.temperature[taken[steps]])
+        r0, capacity = constants.temperature.factors(whose, intake.temperature[intake.taken][steps])
         charge, current_over_r0 = charge / capacity, current * r0
-    return Motions(charge, seconds, decays, current, current_over_r0, intake.voltage[taken[steps]])
+    return Motions(charge, seconds, decays, current, current_over_r0, intake.voltage[intake.taken][steps])

@@ -14,6 +14,11 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 
+def picked(values: Floats, batteries: slice | Places) -> Floats:
+    """Of these batteries, which stand in the last axis; a view where they are a slice."""
+    return values[..., batteries] if isinstance(batteries, slice) else values.take(batteries, axis=-1)
+
+
 class Outcome(IntEnum):
     """What became of a row."""
 

@@ -12,12 +12,12 @@ class Schedule:
     """
 
     def __init__(self, battery: Places) -> None:
-        """`battery` says of each waiting row whose it is; rows of one battery stand together, in order."""
+        """`battery` says of each waiting row whose it is; batteries rise, and the rows of each are in order."""
+        self.slot: slice | Places  # of each waiting row, turn after turn
         if len(battery) and (battery[1:] != battery[:-1]).all():  # one row each, as in a live fleet: nothing to sort
-            one_each = np.arange(len(battery))
-            self.batteries, self.slot, self.queues = battery, one_each, np.ones_like(battery)
+            self.batteries, self.slot, self.queues = battery, slice(None), np.ones_like(battery)
             self.abreast, self.offsets = np.array([len(battery)]), np.array([0, len(battery)])
-            self._in_order = np.array_equal(battery, one_each)
+            self._in_order = bool(battery[0] == 0 and battery[-1] == len(battery) - 1)  # they rise
             return
         starts = np.concatenate(([0], np.flatnonzero(np.diff(battery)) + 1)) if len(battery) else np.empty(0, np.intp)
         queues = np.diff(np.concatenate((starts, [len(battery)])))
@@ -29,9 +29,16 @@ class Schedule:
         self.offsets = np.concatenate(([0], np.cumsum(self.abreast)))
         column = np.empty(len(queues), dtype=np.intp)
         column[longest_first] = np.arange(len(queues))
+        if len(queues) == 1:  # a battery alone, as in a replay
+            self._in_order, self.slot = bool(self.batteries[0] == 0), slice(None)
+            return
         turn = np.arange(len(battery)) - np.repeat(starts, queues)
         self._in_order = np.array_equal(self.batteries, np.arange(len(self.batteries)))
-        self.slot = self.offsets[turn] + np.repeat(column, queues)  # of each waiting row, turn after turn
+        self.slot = self.offsets[turn] + np.repeat(column, queues)
+
+    def width(self, turn: int, first: int, most: int) -> int:
+        """How many batteries have a row in this turn, of so many at most from the first column on."""
+        return max(min(int(self.abreast[turn]) - first, most), 0) if turn < len(self.abreast) else 0
 
     def family_columns(self, first: int, end: int) -> slice | Places:
         """Where the batteries of these columns stand in their family; a slice where it can be, which copies nothing."""

@@ -1,4 +1,4 @@
-"""One step of the joint unscented filter, for one battery in plain floats or for many in arrays: the same source.
+"""One step of the joint unscented filter, for one battery in plain floats; `abreast.py` does the same for many.
 
 Unscented transform with alpha = 1, kappa = 0, beta = 2 on the state augmented with process and measurement noise
 (Wan and van der Merwe, "The unscented Kalman filter", 2001): points `mean ± sqrt(L) · column` of the Cholesky factor,
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from energykit.ukf.covariance import Value, packed_index
+from energykit.ukf.covariance import packed_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,13 @@ class CellConstants:
     """What stays the same from row to row; `voltages_at` looks up the OCV at several SOC values at once."""
 
     states: int
-    rc_ohm: Sequence[Value]
-    process_noise: Sequence[Value]  # variance gained with each row
-    noise_per_second: Sequence[Value | None]  # None where nobody has any
-    noise_at_rest: Sequence[Value]  # variance that an RC current's noise per second comes to in the long run
-    sensor_variance: Value
-    inverse_gate: Value  # 0 where there is no gate
-    voltages_at: Callable[[Sequence[Value]], Sequence[Value]]
-    sqrt: Callable[[Value], Value]
-    larger: Callable[[Value, Value], Value]
+    rc_ohm: Sequence[float]
+    process_noise: Sequence[float]  # variance gained with each row
+    noise_per_second: Sequence[float]
+    noise_at_rest: Sequence[float]  # variance that an RC current's noise per second comes to in the long run
+    sensor_variance: float
+    inverse_gate: float  # 0 where there is no gate
+    voltages_at: Callable[[Sequence[float]], Sequence[float]]
 
     @property
     def has_hysteresis(self) -> bool:
@@ -43,38 +41,38 @@ class Row(NamedTuple):
     temperature), seconds since then, the factor by which each RC current has decayed, current (A, positive while
     charging), the current that would drop as much over r0 at the reference temperature, and measured voltage (V)."""
 
-    charge: Value
-    seconds: Value
-    decays: Sequence[Value]
-    current: Value
-    current_over_r0: Value
-    voltage: Value
+    charge: float
+    seconds: float
+    decays: Sequence[float]
+    current: float
+    current_over_r0: float
+    voltage: float
 
 
 class Prediction(NamedTuple):
     """The state before the row's voltage is known, and where its points lie in SOC."""
 
-    mean: list[Value]
-    covariance: list[Value]
-    noise: list[Value]
-    soc_noise_std: Value
-    soc_centre: Value
-    soc_odd: list[Value]
-    soc_even: list[Value]
-    soc_bend: Value
+    mean: list[float]
+    covariance: list[float]
+    noise: list[float]
+    soc_noise_std: float
+    soc_centre: float
+    soc_odd: list[float]
+    soc_even: list[float]
+    soc_bend: float
 
 
 class Expectation(NamedTuple):
     """Mean (V) and variance (V²) of the voltage that the row should show, and its covariance with each state."""
 
-    voltage: Value
-    variance: Value
-    with_state: list[Value]
+    voltage: float
+    variance: float
+    with_state: list[float]
 
 
 def step(
-    mean: Sequence[Value], covariance: Sequence[Value], upper: Sequence[Value], row: Row, cell: CellConstants
-) -> tuple[list[Value], list[Value], Expectation]:
+    mean: Sequence[float], covariance: Sequence[float], upper: Sequence[float], row: Row, cell: CellConstants
+) -> tuple[list[float], list[float], Expectation]:
     """Mean and covariance after the row, and what was expected of it; `upper` is the factor of `covariance`.
 
     A voltage further off than the gate counts as if the sensor were just so noisy that it stood at the gate.
@@ -83,7 +81,7 @@ def step(
     expected = expect_voltage(prediction, upper, row, cell)
     innovation = row.voltage - expected.voltage
     gates = innovation * cell.inverse_gate
-    variance = cell.larger(expected.variance, gates * gates)
+    variance = _larger(expected.variance, gates * gates)
     gains = [each / variance for each in expected.with_state]
     mean_after = [each + gain * innovation for each, gain in zip(prediction.mean, gains, strict=True)]
     covariance_after, place = prediction.covariance, 0
@@ -95,7 +93,7 @@ def step(
 
 
 def predict(
-    mean: Sequence[Value], covariance: Sequence[Value], upper: Sequence[Value], row: Row, cell: CellConstants
+    mean: Sequence[float], covariance: Sequence[float], upper: Sequence[float], row: Row, cell: CellConstants
 ) -> Prediction:
     """Move to the row's time: SOC by charge over capacity, RC currents towards the row's current."""
     states, at, noise = cell.states, packed_index(cell.states), noise_gained(row, cell)
@@ -132,10 +130,10 @@ def predict(
     after[0] = soc_centre + soc_bend
     for pair, decay in enumerate(row.decays, start=1):
         after[pair] = mean[pair] * decay + row.current * (1.0 - decay)
-    return Prediction(after, moved, noise, cell.sqrt(noise[0]), soc_centre, soc_odd, soc_even, soc_bend)
+    return Prediction(after, moved, noise, math.sqrt(noise[0]), soc_centre, soc_odd, soc_even, soc_bend)
 
 
-def noise_gained(row: Row, cell: CellConstants) -> list[Value]:
+def noise_gained(row: Row, cell: CellConstants) -> list[float]:
     """Variance that each state gains until this row: so much a row, and so much a second.
 
     An RC current forgets: noise of rate q that relaxes with the pair's τ comes to q·τ/2·(1 - e^(-2·dt/τ)), which is
@@ -143,8 +141,6 @@ def noise_gained(row: Row, cell: CellConstants) -> list[Value]:
     """
     gained = list(cell.process_noise)
     for place, rate in enumerate(cell.noise_per_second):
-        if rate is None:
-            continue
         if 1 <= place <= len(row.decays):
             decay = row.decays[place - 1]
             gained[place] = gained[place] + cell.noise_at_rest[place - 1] * (1.0 - decay * decay)
@@ -153,7 +149,7 @@ def noise_gained(row: Row, cell: CellConstants) -> list[Value]:
     return gained
 
 
-def expect_voltage(prediction: Prediction, upper: Sequence[Value], row: Row, cell: CellConstants) -> Expectation:
+def expect_voltage(prediction: Prediction, upper: Sequence[float], row: Row, cell: CellConstants) -> Expectation:
     """V = OCV(soc) + current · r0 + Σ i_rc · R + hyst at the same points, and how it varies with the state."""
     states, at, noise = cell.states, packed_index(cell.states), prediction.noise
     points, hysteresis, resistance = 2 * states + 1, 1 + len(cell.rc_ohm), states - 1
@@ -190,7 +186,7 @@ def expect_voltage(prediction: Prediction, upper: Sequence[Value], row: Row, cel
     return Expectation(voltage, variance, with_state)
 
 
-def _ocv_at_points(prediction: Prediction, cell: CellConstants) -> tuple[Value, list[Value], list[Value]]:
+def _ocv_at_points(prediction: Prediction, cell: CellConstants) -> tuple[float, list[float], list[float]]:
     """OCV at the centre; odd and even parts for the columns that move the SOC, and last for its process noise."""
     reach = math.sqrt(2 * cell.states + 1)
     soc = [prediction.soc_centre]
@@ -204,7 +200,12 @@ def _ocv_at_points(prediction: Prediction, cell: CellConstants) -> tuple[Value, 
     return centre, odd, even
 
 
-def _sum(values: Sequence[Value]) -> Value:
+def _larger(first: float, second: float) -> float:
+    """As numpy's maximum has it: what is no number wins."""
+    return first if first >= second or math.isnan(first) else second
+
+
+def _sum(values: Sequence[float]) -> float:
     """Left to right, without the 0 that `sum` begins with nor its compensation (Python 3.12 sums floats so)."""
     total = values[0]
     for value in values[1:]:

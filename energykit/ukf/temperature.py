@@ -23,7 +23,7 @@ class TemperatureDependence:
         self._capacity_per_kelvin = np.array([each.capacity_per_kelvin for each in parameters])
         self._reference = np.array([each.reference_temperature_c for each in parameters])
 
-    def factors(self, battery: Places, celsius: Floats) -> tuple[Floats, Floats]:
+    def factors(self, battery: slice | Places, celsius: Floats) -> tuple[Floats, Floats]:
         """Of r0 and of the capacity, for rows of these batteries at these temperatures (NaN: the reference)."""
         reference = self._reference[battery]
         known = (celsius >= PLAUSIBLE[0]) & (celsius <= PLAUSIBLE[1])  # false for NaN
