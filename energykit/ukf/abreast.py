@@ -7,6 +7,7 @@ arrays of this size make the allocator give memory back and ask for it again in 
 """
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class BeliefsAbreast:
 
     def __init__(self, mean: Floats, covariance: Floats, upper: Floats) -> None:
         self.mean, self.covariance, self.upper = mean, covariance, upper
-        self.triangle = np.triu_indices(len(mean))
+        self.triangle = triangle(len(mean))
 
     @classmethod
     def room_for(cls, states: int, batteries: int) -> "BeliefsAbreast":
@@ -99,12 +100,9 @@ class Abreast:
         self._predict(before, row, cell, after)
         self._expect_voltage(before.upper, row, cell, after.mean)
         self._correct(row, cell, after)
-        self._factorise(after.covariance, after.upper)
-        return after, self._unsound(after)
+        return after, self.factorise(after)
 
-    def _predict(
-        self, before: BeliefsAbreast, row: RowsAbreast, cell: ConstantsAbreast, after: BeliefsAbreast
-    ) -> None:
+    def _predict(self, before: BeliefsAbreast, row: RowsAbreast, cell: ConstantsAbreast, after: BeliefsAbreast) -> None:
         upper, capacity, lag, bend = before.upper, before.mean[-2], self.lag, self.bend
         soc_even, soc_odd = self.soc_parts[: self.moving, 0], self.soc_parts[: self.moving, 1]
         spread = upper[: self.moving, -2]
@@ -168,7 +166,7 @@ class Abreast:
 
     def _expect_voltage(self, upper: Floats, row: RowsAbreast, cell: ConstantsAbreast, mean: Floats) -> None:
         ocv_centre, pairs = self._ocv_at_points(cell), cell.pairs
-        even, odd, terms, sums = self.terms[:, 0], self.terms[:, 1], self.terms, self.sums
+        odd, terms, sums = self.terms[:, 1], self.terms, self.sums
         np.multiply(upper[:, -1], row.current_over_r0, out=odd)
         if cell.has_hysteresis:
             hysteresis = odd[: 2 + pairs]
@@ -248,8 +246,10 @@ class Abreast:
         np.multiply(self.gains[:, None], self.with_state, out=known)
         np.subtract(after.covariance, known, out=after.covariance)
 
-    def _factorise(self, covariance: Floats, upper: Floats) -> None:
-        """As `covariance.factor` does, but what a row of the factor explains is taken off all rows below at once."""
+    def factorise(self, after: BeliefsAbreast) -> NDArray[np.bool_] | None:
+        """Makes each factor as `covariance.factor` does, but what a row of it explains is taken off all rows below at
+        once; and which batteries have to be settled one by one."""
+        covariance, upper = after.covariance, after.upper
         np.copyto(upper, covariance)
         for row in range(len(upper)):
             pivot, rest = upper[row, row], upper[row, row + 1 :]
@@ -260,6 +260,7 @@ class Abreast:
                 below, explained = upper[row + 1 :, row + 1 :], self.outer[len(rest)]
                 np.multiply(rest[:, None], rest, out=explained)
                 np.subtract(below, explained, out=below)
+        return self._unsound(after)
 
     def _unsound(self, after: BeliefsAbreast) -> NDArray[np.bool_] | None:
         """As `settle` decides, where it need not repair anything."""
@@ -288,6 +289,13 @@ class Abreast:
     def _diagonal(self, matrices: Floats) -> Floats:
         states = len(matrices)
         return matrices.reshape(states * states, -1)[:: states + 1]
+
+
+@cache
+def triangle(states: int) -> tuple[Places, Places]:
+    """Where the elements of a packed triangle stand in the matrix."""
+    rows, columns = np.triu_indices(states)
+    return rows, columns
 
 
 def total(values: Floats, out: Floats) -> Floats:

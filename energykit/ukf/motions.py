@@ -80,7 +80,7 @@ def _moved(values: Floats, slots: Places) -> Floats:
 
 def motions_of(intake: Intake, controls: LastControls, constants: FamilyConstants) -> Motions:
     """Charge flows with the previous row's current, at the row's own temperature; only charging loses some of it."""
-    battery, time, current = (each[intake.taken] for each in (intake.battery, intake.time, intake.current))
+    battery, time, current = intake.battery[intake.taken], intake.time[intake.taken], intake.current[intake.taken]
     first = chosen(is_first(battery))
     shown = in_family(battery[first], len(controls.time))
     time_before, current_before = one_later(time), one_later(current)

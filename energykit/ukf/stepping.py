@@ -16,9 +16,9 @@ from energykit.ukf.settling import Belief, settle
 from energykit.ukf.step import CellConstants, Expectation, step
 
 # Up to so many batteries abreast, plain floats are quicker than arrays.
-FEW = 6
+FEW = 3
 # Wider than this, the arrays of one step fall out of the processor's nearer caches.
-BLOCK = 2048
+BLOCK = 1024
 MOST_GATHERED = 16  # groups of batteries whose constants are kept gathered
 MOST_ROOMS = 4  # widths for which there is room to compute in
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks.edge import check, live
+from energykit.ukf.abreast import Abreast, BeliefsAbreast
 from energykit.ukf.covariance import factor, repair
-from energykit.ukf.settling import believe, settle
+from energykit.ukf.layout import Layout
+from energykit.ukf.settling import settle
 from tests.energykit.cells import square
 
 
@@ -119,10 +121,11 @@ def test_covariances_stay_positive_definite_at_the_edge_of_floats():
 
 
 def test_a_mean_that_is_not_finite_is_to_be_settled_though_its_covariance_is_sound():
-    mean = [np.array([0.5, np.inf, 0.5]), np.zeros(3), np.array([2.5, 2.5, np.nan]), np.full(3, 0.03)]
-    covariance = [np.full(3, value) for value in packed(np.eye(4))]
+    beliefs = BeliefsAbreast.room_for(4, 3)
+    beliefs.mean[:] = [[0.5, np.inf, 0.5], [0.0] * 3, [2.5, 2.5, np.nan], [0.03] * 3]
+    beliefs.covariance[:] = np.eye(4)[:, :, None]
 
-    _, unsound = believe(mean, covariance)
+    unsound = Abreast(Layout(0, True), 3).factorise(beliefs)
 
     assert unsound.tolist() == [False, True, True]
     assert settle([0.5, 0.0, float("nan"), 0.03], packed(np.eye(4))) is None
