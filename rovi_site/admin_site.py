@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from access.roles import Role, role_of
 
 # From what sends data to who may come in. Rooms and records that are not named follow, in alphabetical order.
-ROOMS = ("datahub", "twin", "prognosis", "jobs", "access")
+ROOMS = ("datahub", "fleet", "twin", "prognosis", "jobs", "access")
 PEOPLE = "auth"  # Django's accounts, shown beside our tokens
 RECORDS = ("Battery", "DataImport", "Estimator", "Forecaster", "ForecastRun", "Job", "Worker", "User", "Token")
 

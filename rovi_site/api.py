@@ -69,6 +69,9 @@ def errors_in_one_shape(error: Exception, context: dict[str, Any]) -> Response |
         if fields:
             body["fields"] = fields
         return Response({"error": body}, status=status, headers=headers)
+    if getattr(context["view"], "complaints_by_field", False):  # its clients know rest_framework's own form
+        bare = fields if status == 400 and fields else {"detail": message, **fields}
+        return Response(bare, status=status, headers=headers)
     return Response({"detail": fields or message}, status=status, headers=headers)
 
 

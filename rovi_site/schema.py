@@ -51,12 +51,19 @@ DETAIL = {
     "required": ["detail"],
 }
 
+COMPLAINTS = {
+    "type": "object",
+    "description": "A refusal at an energy manager's seed path: complaints by field, or a sentence as `detail`.",
+    "additionalProperties": True,
+}
+
 
 def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular: every operation answers what it refuses in one of two shapes (rovi_site.api)."""
-    result["components"]["schemas"] |= {"Error": ERROR, "Detail": DETAIL}
+    """A hook of drf-spectacular: every operation answers what it refuses in one of three shapes (rovi_site.api)."""
+    result["components"]["schemas"] |= {"Error": ERROR, "Detail": DETAIL, "Complaints": COMPLAINTS}
     for path, operations in result["paths"].items():
-        shape = {"$ref": f"#/components/schemas/{'Error' if path.startswith('/api/') else 'Detail'}"}
+        by_place = "Error" if path.startswith("/api/") else "Complaints" if path.startswith("/fleet/") else "Detail"
+        shape = {"$ref": f"#/components/schemas/{by_place}"}
         refusal = {"description": "Refused, or failed.", "content": {"application/json": {"schema": shape}}}
         for operation in operations.values():
             operation["responses"]["default"] = refusal

@@ -143,6 +143,18 @@ END_OF_LIFE_SOH = env.share(
     "ROVI_END_OF_LIFE_SOH", 0.8, "SOH below which a battery counts as worn out; forecasts tell when that is."
 )
 
+# --- energy --------------------------------------------------------------------------------------------------------
+ENERGY_MAX_GAP_SECONDS = env.integer(
+    "ROVI_ENERGY_MAX_GAP_SECONDS",
+    3600,
+    "A reading holds until the next one, if that comes within so many seconds; past that the time between is missing.",
+    at_least=900,
+    at_most=86_400,
+)
+ENERGY_NEW_ASSETS = env.switch(
+    "ROVI_ENERGY_NEW_ASSETS", True, "Readings of a number that is not known yet make an asset of it."
+)
+
 # --- the worker ----------------------------------------------------------------------------------------------------
 ESTIMATION_CHUNK_ROWS = env.integer(
     "ROVI_ESTIMATION_CHUNK_ROWS", 2_000, "Rows stepped between two commits.", at_least=1
@@ -202,6 +214,7 @@ INSTALLED_APPS = [
     "access",
     "jobs",
     "datahub",
+    "fleet",
     "twin",
     "prognosis",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.http import require_safe
@@ -21,10 +24,13 @@ from access.roles import Role
 from rovi_site import health
 from rovi_site.observing.metrics import metrics
 
+# Rooms that may be taken out of INSTALLED_APPS.
+side_rooms = [import_module(f"{name}.urls") for name in ("fleet",) if apps.is_installed(name)]
+
 router = DefaultRouter()
 router.include_format_suffixes = False  # one address each; formats are told by Accept or ?format=
-for room in (datahub, twin, prognosis, jobs, access):
-    for prefix, viewset, basename in room.urls.api_routes:
+for room in (datahub.urls, twin.urls, prognosis.urls, jobs.urls, access.urls, *side_rooms):
+    for prefix, viewset, basename in room.api_routes:
         router.register(prefix, viewset, basename=basename)
 
 _schema = SpectacularAPIView.as_view(permission_classes=[ViewerReadsAdministratorWrites])
@@ -36,6 +42,7 @@ urlpatterns = [
     *datahub.urls.urlpatterns,
     *twin.urls.urlpatterns,
     *prognosis.urls.urlpatterns,
+    *[pattern for room in side_rooms for pattern in room.urlpatterns],
     path("api/v1/", include(router.urls)),
     path("api/schema/", _schema, name="schema"),
     path("api/docs/", require_safe(page_for(Role.VIEWER)(_docs)), name="api-docs"),

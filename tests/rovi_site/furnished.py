@@ -21,6 +21,9 @@ from datahub.ingest import store_records
 from datahub.models import Battery, DataImport
 from datahub.registration import register_battery
 from datahub.truths import store_truths
+from fleet.accounting.posting import post_readings
+from fleet.models import Asset
+from fleet.validators import checked_post
 from jobs.models import Job, JobLine, State, Worker
 from prognosis.forecasting.groups import Chosen, GroupAsk, NamedLoad, request_comparison, request_fleet
 from prognosis.forecasting.load import load_from
@@ -68,11 +71,12 @@ class Furnished:
     parameter_set: ParameterSet
     person: User
     token: Token
+    asset: Asset
 
     def values_for(self, route: Route) -> dict[str, Any]:
         """What stands in the address of a route: these records."""
         by_name = {
-            "battery": self.battery, "import": self.data_import, "estimator": self.estimator,
+            "battery": self.battery, "asset": self.asset, "import": self.data_import, "estimator": self.estimator,
             "forecaster": self.forecaster, "forecast": self.run, "job": self.job,
             "fleet": self.fleet, "comparison": self.comparison, "fleetforecast": self.fleet,
             "worker": self.worker, "token": self.token, "dataimport": self.data_import,
@@ -89,7 +93,7 @@ class Furnished:
             "job_id": self.job.pk, "set_id": self.parameter_set.pk, "pk": getattr(record, "pk", None),
             "object_id": getattr(record, "pk", None), "id": getattr(record, "pk", None),
             "token_key": self.token.token_key, "format": "json", "content_type_id": 1, "row_id": 2, "url": "nowhere",
-            "app_label": "jobs", "estimator_id": self.estimator.pk, "verb": "follow",
+            "app_label": "jobs", "asset_id": self.asset.pk, "estimator_id": self.estimator.pk, "verb": "follow",
         }  # fmt: skip
 
 
@@ -137,6 +141,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
         parameter_set=_parameter_set(battery, words, person),
         person=person,
         token=make_token(user=person, name=words[:100], made_by=person, battery_name=name)[0],
+        asset=_asset(words),
     )
     LoginTries.objects.create(key=words[:64], kind="pair", account=words[:150], address="192.0.2.1", last_try=long_ago)
     for record in (found.battery, found.estimator, found.forecaster, found.job, found.token):
@@ -145,6 +150,14 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
             object_repr=words[:200], action_flag=ADDITION, change_message=words,
         )  # fmt: skip
     return found
+
+
+def _asset(words: str) -> Asset:
+    """With more than a day of quarters, which is what a forecast needs."""
+    hours = [{"datetime": f"2018-08-{24 + hour // 24}T{hour % 24:02}:00:00Z", "value": 4} for hour in range(30)]
+    post_readings(checked_post({"spaceship_id": 42, "units": "kWh", "data": hours}))
+    Asset.objects.filter(number=42).update(name=words[:255], price=0.3, currency="EUR")
+    return Asset.objects.get(number=42)
 
 
 def _measured(battery: Battery) -> dict[str, Any]:

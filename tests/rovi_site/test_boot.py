@@ -16,3 +16,24 @@ def test_a_web_process_boots_without_science(tmp_path, monkeypatch):
     monkeypatch.setenv("ROVI_DATA", str(tmp_path))
     booted = subprocess.run([sys.executable, "-c", BOOT], capture_output=True, text=True, check=True)
     assert booted.stdout.strip() == "[]"
+
+
+WITHOUT = """
+import django
+django.setup()
+from django.core.checks import run_checks
+from django.urls import resolve, Resolver404
+import rovi_site.asgi, rovi_site.urls
+assert run_checks() == [], run_checks()
+try:
+    resolve("/fleet/data")
+except Resolver404:
+    print("booted")
+"""
+
+
+def test_the_rest_boots_without_a_side_room(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROVI_DATA", str(tmp_path))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.without_fleet")
+    booted = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
+    assert (booted.stdout.strip(), booted.returncode) == ("booted", 0), booted.stderr

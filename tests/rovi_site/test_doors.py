@@ -54,6 +54,9 @@ DOORS = {
     "prognosis-register": "POST engineer",
     "prognosis-run": "GET operator, POST operator",
     "prognosis-run-named": "GET operator, POST operator",
+    "fleet-data": "GET viewer, POST operator",
+    "fleet-top-users": "GET viewer",
+    "fleet-energy-forecast": "GET viewer",
     # --- REST
     "api-root": "GET viewer",
     "schema": "GET viewer",
@@ -99,6 +102,14 @@ DOORS = {
     "fleet-batteries": "GET viewer",
     "comparison-list": "GET viewer, POST operator",
     "comparison-detail": "GET viewer, DELETE administrator",
+    "asset-list": "GET viewer, POST operator",
+    "asset-detail": "GET viewer, PATCH operator, DELETE administrator",
+    "asset-sources": "GET viewer",
+    "energy-readings-list": "POST operator",
+    "energy-quarters-list": "GET viewer",
+    "energy-top-list": "GET viewer",
+    "energy-forecast-list": "GET viewer",
+    "energy-fleet-list": "GET viewer",
     "job-list": "GET viewer",
     "job-detail": "GET viewer",
     "job-cancel": "POST operator",
@@ -120,6 +131,7 @@ DOORS = {
     "admin:auth_user_password_change": "GET administrator, POST administrator",
     "admin:datahub_battery_rows": "GET viewer, POST viewer",
     "admin:datahub_battery_download": "GET viewer, POST viewer",
+    "admin:fleet_asset_readings": "GET viewer, POST viewer",
     "admin/(?P<url>.*)$": "GET viewer, POST viewer",  # nothing is there; that, too, is told to viewers alone
 }
 
@@ -132,6 +144,7 @@ ADMIN_RECORDS = {
     "access_logintries": "see administrator, delete administrator",
     "datahub_battery": "see viewer, add operator, change operator, delete administrator",
     "datahub_dataimport": "see viewer, add operator, delete administrator",
+    "fleet_asset": "see viewer, add operator, change operator, delete administrator",
     "jobs_job": "see viewer, delete administrator",
     "jobs_worker": "see viewer, delete administrator",
     "twin_parameterset": "see viewer, change engineer, delete administrator",

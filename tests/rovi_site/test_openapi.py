@@ -12,6 +12,13 @@ from tests.rovi_site.test_doors import needed_by
 from twin.registration import register_estimator
 
 METHODS = {"get", "post", "put", "patch", "delete"}
+# What an address needs beside itself.
+QUERIES = {
+    "energy-quarters-list": "?spaceship_id=42&start=2018-08-24&end=2018-08-25&detail=1",
+    "energy-forecast-list": "?spaceship_id=42&start=2018-08-26&end=2018-08-27",
+    "energy-fleet-list": "?start=2018-08-24&end=2018-08-25",
+    "asset-sources": "?start=2018-08-24",
+}
 UNDESCRIBED = {"api-root", "schema", "api-docs"}  # they are the description, or lead to it
 
 
@@ -38,7 +45,8 @@ def test_it_holds_every_method_of_rest_and_seed_paths_and_nothing_else(schema):
     routes = [
         route
         for route in all_routes()
-        if route.pattern.startswith(("api/", "db/", "online/", "prognosis/")) and route.name not in UNDESCRIBED
+        if route.pattern.startswith(("api/", "db/", "fleet/", "online/", "prognosis/"))
+        and route.name not in UNDESCRIBED
     ]
     expected = {(_shape(route.pattern), method) for route in routes for method in needed_by(route)}
     assert {(_shape(path), method) for path, method, _ in operations(schema)} == expected
@@ -65,11 +73,13 @@ def test_every_operation_says_how_callers_show_who_they_are(schema):
 def test_every_operation_tells_the_shape_of_its_refusals(schema, furnished, session):
     client = session("administrator")
     of_rest, of_seeds = client.get("/api/v1/batteries/987654/").json(), client.get("/prognosis/x/run").json()
+    of_fleet = client.get("/fleet/data").json()
     wrong = []
     for path, method, operation in operations(schema):
         shape = operation["responses"]["default"]["content"]["application/json"]["schema"]
         try:
-            validate(of_rest if path.startswith("/api/") else of_seeds, shape, schema)
+            of_others = of_fleet if path.startswith("/fleet/") else of_seeds
+            validate(of_rest if path.startswith("/api/") else of_others, shape, schema)
         except jsonschema.ValidationError as differs:
             wrong.append((method, path, str(differs)))
     assert wrong == []
@@ -97,7 +107,7 @@ def test_what_is_answered_is_what_is_described(schema, furnished, session):
         values = furnished.values_for(route)
         others = instead.get(route.name.partition("-")[0], []) if "(?P<pk>" in route.pattern else []
         for path in [route.path(values), *(route.path({**values, "pk": record.pk}) for record in others)]:
-            answer = client.get(path)
+            answer = client.get(path + QUERIES.get(route.name, ""))
             if path.endswith("/result/") and answer.status_code == 409:  # of a forecast that failed
                 continue
             if path.endswith("/provenance/") and answer.status_code == 404:  # of a version that estimated nothing

@@ -1,0 +1,204 @@
+"""Questions about the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, ends, labelled
+from fleet import tables
+from fleet.accounting.recomputing import max_gap, span_around
+from fleet.errors import NoSuchAsset
+from fleet.models import Asset, Quarter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KEEP, SCALE, DROP = "keep", "scale", "drop"
+NONE, ZERO, NULL = "none", "zero", "null"
+DECIMALS = 6
+MOST_SHOWN_EXACTLY = 2.0**53
+
+
+@dataclass(frozen=True)
+class Known:
+    """Energy of a quarter that begins at `start` (s): kWh, and how much of it is covered, µs."""
+
+    start: int
+    energy: float | None
+    charged: float | None
+    covered: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.covered >= QUARTER
+
+
+def asset_numbered(number: int) -> Asset:
+    """Raises NoSuchAsset."""
+    asset = Asset.objects.filter(number=number).first()
+    if asset is None:
+        raise NoSuchAsset(number)
+    return asset
+
+
+# --- one asset -----------------------------------------------------------------------------------------------------
+def quarters_between(asset: Asset, start: int, end: int) -> Iterator[Known]:
+    """Those that begin in `start <= … < end`, µs, in order."""
+    window = {"start__gte": first_label(start), "start__lt": first_label(end)}
+    found = Quarter.objects.filter(asset=asset, **window).order_by("start")
+    rows = found.values_list("start", "energy", "charged", "covered").iterator(chunk_size=10_000)
+    return (Known(*row) for row in rows)
+
+
+def with_partial(quarters: Iterable[Known], partial: str) -> Iterator[Known]:
+    """Quarters that are covered in part: kept as they are, scaled up to a whole one, or dropped."""
+    for known in quarters:
+        if known.is_whole or partial == KEEP:
+            yield known
+        elif partial == SCALE and known.energy is not None and known.charged is not None:
+            factor = QUARTER / known.covered
+            yield Known(known.start, known.energy * factor, known.charged * factor, known.covered)
+
+
+def filled(quarters: Iterable[Known], start: int, end: int, fill: str) -> Iterator[Known]:
+    """With a zero, or a null, for each quarter of the window (µs) that is not there."""
+    missing = 0.0 if fill == ZERO else None
+    at = first_label(start)
+    for known in quarters:
+        for between in range(at, known.start, QUARTER_SECONDS):
+            yield Known(between, missing, missing, 0)
+        yield known
+        at = known.start + QUARTER_SECONDS
+    for between in range(at, first_label(end), QUARTER_SECONDS):
+        yield Known(between, missing, missing, 0)
+
+
+def first_label(start: int) -> int:
+    """Beginning (s) of the first quarter that begins at `start` (µs) or later."""
+    return -(-start // QUARTER) * QUARTER_SECONDS
+
+
+def quarter_of(time: int) -> int:
+    """Beginning (s) of the quarter that holds a time, µs."""
+    return time // QUARTER * QUARTER_SECONDS
+
+
+def sources_of(asset: Asset, start: int) -> list[dict[str, Any]]:
+    """The readings that a quarter (its beginning, s) is made of: what each says, and how much of it counts there."""
+    begin, end = start * MICROSECONDS, (start + QUARTER_SECONDS) * MICROSECONDS
+    readings = span_around(asset.pk, begin, end - 1).readings
+    found = []
+    for reading, until in zip(readings, ends(readings, max_gap()), strict=True):
+        inside = min(until, end) - max(reading.time, begin)
+        if inside <= 0:
+            continue
+        whole = (reading.interval or until - reading.time) if reading.is_energy else 4 * QUARTER
+        energy = None if reading.value is None else reading.value * inside / whole
+        found.append(
+            {
+                "datetime": exactly_labelled(reading.time),
+                "end": exactly_labelled(until),
+                "value": reading.value,
+                "units": "kWh" if reading.is_energy else "kW",
+                "seconds": inside / MICROSECONDS,
+                "energy": None if energy is None else shown(energy),
+            }
+        )
+    return found
+
+
+def history(asset: Asset, until: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Beginnings (s), kWh and share covered (0 to 1) of the quarters that end up to `until`, µs."""
+    import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
+    found = Quarter.objects.filter(asset=asset, start__lte=until // MICROSECONDS - QUARTER_SECONDS).order_by("start")
+    rows = list(found.values_list("start", "energy", "covered"))
+    start, energy, covered = zip(*rows, strict=True) if rows else ((), (), ())
+    return np.array(start, np.int64), np.array(energy, float), np.array(covered, float) / QUARTER
+
+
+# --- all assets ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class TopUsers:
+    """Numbers and kWh, most first; `start` (µs) is where the window begins, None where nothing is stored."""
+
+    start: int | None
+    users: list[tuple[int, float]]
+
+
+def top_users(count: int, start: int | None = None, end: int | None = None, kind: str | None = None) -> TopUsers:
+    """Those that used most in the quarters that begin in `start <= … < end`, µs."""
+    first = None if start is not None else tables.first_quarter(connection)
+    if start is None and first is None:
+        return TopUsers(None, [])
+    parts = parts_of(None if start is None else first_label(start), None if end is None else first_label(end))
+    sums = tables.energy_by_asset(connection, parts, kind)
+    ranked = sorted(((number, round(energy, DECIMALS)) for number, energy in sums), key=lambda it: (-it[1], it[0]))
+    return TopUsers(start if first is None else first * MICROSECONDS, ranked[:count])
+
+
+def parts_of(start: int | None, end: int | None) -> list[tuple[str, int, int]]:
+    """A window of quarters (s) as (table, first, end): whole months, whole days beside them, and what is left."""
+    first = -tables.FOREVER if start is None else start
+    past = tables.FOREVER if end is None else end
+    if first >= past:
+        return []
+    day_first = first if start is None else first + -first % tables.DAY
+    day_end = past if end is None else past - past % tables.DAY
+    if day_first >= day_end:
+        return [(tables.QUARTERS, first, past)]
+    month_first = day_first if start is None else tables.month_after(day_first)
+    month_end = day_end if end is None else tables.month_of(day_end)
+    if month_first < month_end:
+        days = [(tables.DAYS, day_first, month_first), (tables.MONTHS, month_first, month_end),
+                (tables.DAYS, month_end, day_end)]  # fmt: skip
+    else:
+        days = [(tables.DAYS, day_first, day_end)]
+    parts = [(tables.QUARTERS, first, day_first), *days, (tables.QUARTERS, day_end, past)]
+    return [part for part in parts if part[1] < part[2]]
+
+
+RESOLUTIONS = {"quarter": tables.QUARTERS, "day": tables.DAYS, "month": tables.MONTHS}
+
+
+@dataclass(frozen=True)
+class FleetSum:
+    """All assets of a kind together, in a span that begins at `start`, s."""
+
+    start: int
+    kind: str
+    energy: float
+    charged: float
+    covered: int
+    assets: int
+
+
+def fleet_energy(start: int, end: int, resolution: str = "quarter") -> list[FleetSum]:
+    """By kind, of the spans (RESOLUTIONS) that begin in `start <= … < end`, µs, in order."""
+    rows = tables.fleet_sums(connection, RESOLUTIONS[resolution], _seconds_up(start), _seconds_up(end))
+    return [FleetSum(*row) for row in rows]
+
+
+def _seconds_up(time: int) -> int:
+    return -(-time // MICROSECONDS)
+
+
+# --- numbers as they are shown -------------------------------------------------------------------------------------
+def shown(energy: float) -> int | float:
+    """Six decimals; a whole number without `.0`.
+
+    >>> shown(3.0), shown(2 / 3)
+    (3, 0.666667)
+    """
+    rounded = round(energy, DECIMALS)
+    return int(rounded) if rounded.is_integer() and abs(rounded) <= MOST_SHOWN_EXACTLY else rounded
+
+
+def exactly_labelled(time: int) -> str:
+    """A time in µs, with its fraction of a second where it has one."""
+    whole, rest = divmod(time, MICROSECONDS)
+    return labelled(whole) if not rest else f"{labelled(whole)[:-1]}.{rest:06d}Z"

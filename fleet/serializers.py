@@ -1,0 +1,118 @@
+"""Shapes of the REST API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from fleet.models import Asset
+from fleet.queries import exactly_labelled
+
+
+class AssetSerializer(serializers.ModelSerializer):
+    first_reading = serializers.SerializerMethodField(help_text="Time of its oldest reading.")
+    last_reading = serializers.SerializerMethodField(help_text="Time of its newest reading.")
+
+    class Meta:
+        model = Asset
+        fields = (
+            "id", "number", "name", "kind", "price", "currency", "battery_id", "begun_at", "first_reading",
+            "last_reading", "last_received", "changes", "created",
+        )  # fmt: skip
+        read_only_fields = ("battery_id", "last_received", "changes", "created")
+        extra_kwargs: dict[str, Any] = {"number": {"validators": []}}  # the verb tells that one is taken
+
+    def get_first_reading(self, asset: Asset) -> str | None:
+        return None if asset.first_time is None else exactly_labelled(asset.first_time)
+
+    def get_last_reading(self, asset: Asset) -> str | None:
+        return None if asset.last_time is None else exactly_labelled(asset.last_time)
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField(help_text="ISO 8601; without a zone UTC.")
+    value = serializers.FloatField(
+        allow_null=True, help_text="Mean power from then on, or energy until the next one. None: a gap begins."
+    )
+
+
+class PostSerializer(serializers.Serializer[Any]):
+    spaceship_id = serializers.IntegerField(min_value=0, help_text="The asset's number.")
+    units = serializers.ChoiceField(["kW", "kWh"])
+    interval = serializers.FloatField(
+        required=False, help_text="How long each reading holds: seconds, or an ISO 8601 duration."
+    )
+    data = RowSerializer(many=True)  # type: ignore[assignment]  # a field of that name
+
+
+class SkippedSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class WarningSerializer(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    code = serializers.CharField()
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    spaceship_id = serializers.IntegerField()
+    accepted = serializers.IntegerField(help_text="Rows with a number.")
+    skipped = SkippedSerializer(many=True)
+    warnings = WarningSerializer(many=True)
+    quarters = serializers.IntegerField(help_text="Quarters that these rows describe.")
+    start = serializers.CharField(allow_null=True, help_text="Beginning of the first of them.")
+    end = serializers.CharField(allow_null=True, help_text="End of the last of them.")
+
+
+class QuarterSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField(help_text="When the quarter begins.")
+    value = serializers.FloatField(allow_null=True, help_text="kWh.")
+    covered_seconds = serializers.FloatField(required=False, help_text="How much of it is known.")
+    charged = serializers.FloatField(required=False, allow_null=True, help_text="kWh into a battery.")
+
+
+class QuartersSerializer(serializers.Serializer[Any]):
+    spaceship_id = serializers.IntegerField()
+    units = serializers.CharField()
+    data = QuarterSerializer(many=True)  # type: ignore[assignment]  # a field of that name
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField()
+    end = serializers.CharField(help_text="Where its time ends.")
+    value = serializers.FloatField(allow_null=True)
+    units = serializers.CharField()
+    seconds = serializers.FloatField(help_text="Of its time, what lies in the quarter.")
+    energy = serializers.FloatField(allow_null=True, help_text="kWh of that.")
+
+
+class ShipSerializer(serializers.Serializer[Any]):
+    spaceship_id = serializers.IntegerField()
+    consumption = serializers.FloatField(help_text="kWh.")
+
+
+class TopSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField(allow_null=True, help_text="Where the window begins.")
+    ships = ShipSerializer(many=True)
+
+
+class ExpectedSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField()
+    expected_consumption = serializers.FloatField(help_text="kWh.")
+
+
+class FleetSumSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField()
+    kind = serializers.CharField()
+    value = serializers.FloatField(help_text="kWh.")
+    charged = serializers.FloatField(help_text="kWh into batteries.")
+    covered_seconds = serializers.FloatField(help_text="Known time, of all assets together.")
+    assets = serializers.IntegerField()
+
+
+class FleetSerializer(serializers.Serializer[Any]):
+    units = serializers.CharField()
+    resolution = serializers.CharField()
+    data = FleetSumSerializer(many=True)  # type: ignore[assignment]  # a field of that name
