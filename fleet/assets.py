@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from fleet.accounting.clock import begin_anew
 from fleet.errors import AssetTaken, NotConfirmed
 from fleet.models import Asset
 
@@ -24,9 +25,13 @@ def create_asset(number: int, **wishes: Any) -> Asset:
 def update_asset(asset: Asset, **wishes: Any) -> Asset:
     """Changes those of CHANGED that are among the wishes."""
     fields = [name for name in CHANGED if name in wishes]
+    is_other_clock = asset.battery_id is not None and wishes.get("begun_at", asset.begun_at) != asset.begun_at
     for name in fields:
         setattr(asset, name, wishes[name])
     asset.save(update_fields=fields)
+    if is_other_clock:
+        begin_anew(asset)
+        asset.refresh_from_db()
     return asset
 
 

@@ -50,6 +50,9 @@ class Asset(models.Model):
         null=True, blank=True, help_text="Unix time (s) at which the battery's test_time is 0."
     )
     cursor = models.BigIntegerField(default=0, editable=False, help_text="Id of the last row that was accounted for.")
+    rows_seen = models.BigIntegerField(
+        default=0, editable=False, help_text="How many rows the battery had when the last one was."
+    )
 
     class Meta:
         ordering = ["number"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import connection
 
 from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, QuarterSum, Reading, ends, quarters_of
 from fleet import tables
+
+T = TypeVar("T", int, float)
 
 APART = 24 * 4 * QUARTER  # µs; readings that far apart are worked on by themselves
 
@@ -36,11 +39,11 @@ def max_gap() -> int:
     return settings.ENERGY_MAX_GAP_SECONDS * MICROSECONDS
 
 
-def clusters(times: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of the times that lie close together; `times` are in order."""
-    found: list[tuple[int, int]] = []
+def clusters(times: Sequence[T], apart: T = APART) -> list[tuple[T, T]]:
+    """First and last of the times that lie no further apart than that; they are in order."""
+    found: list[tuple[T, T]] = []
     for time in times:
-        if found and time - found[-1][1] <= APART:
+        if found and time - found[-1][1] <= apart:
             found[-1] = (found[-1][0], time)
         else:
             found.append((time, time))

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('battery_id', models.BigIntegerField(editable=False, help_text='Of the battery whose rows it takes its energy from.', null=True, unique=True)),
                 ('begun_at', models.FloatField(blank=True, help_text="Unix time (s) at which the battery's test_time is 0.", null=True)),
                 ('cursor', models.BigIntegerField(default=0, editable=False, help_text='Id of the last row that was accounted for.')),
+                ('rows_seen', models.BigIntegerField(default=0, editable=False, help_text='How many rows the battery had when the last one was.')),
             ],
             options={
                 'ordering': ['number'],
