@@ -51,7 +51,7 @@ def account_now_and_then(seen: Looks = looks) -> bool:
 
 
 def assets_with_rows(batteries: ports.Batteries) -> list[tuple[int, int]]:
-    """(asset, rows of its battery) of this round's batteries of which rows wait; a battery that is new becomes an asset."""
+    """(asset, rows of its battery) of those in this round of which rows wait; a new battery becomes an asset."""
     found = {each.battery_id: each for each in batteries.with_power() if is_in_this_round(each.battery_id)}
     known = dict(Asset.objects.filter(battery_id__isnull=False).values_list("battery_id", "rows_seen"))
     for battery_id in found.keys() - known.keys():
