@@ -98,6 +98,12 @@ def stats() -> dict[str, dict[str, Any]]:
     }
 
 
+def columns_as_text() -> list[tuple[int, str, int, str]]:
+    """(id, name, rows ever stored, columns as JSON) of the batteries that have any rows."""
+    found = Battery.objects.filter(rows__gt=0).order_by("pk").annotate(text=Cast("columns", TextField()))
+    return list(found.values_list("pk", "name", "rows", "text"))
+
+
 def batteries_with_estimators() -> set[int]:
     """Ids, asked of the rooms above."""
     return set().union(*[holders() for holders in holders_of_estimators])
@@ -129,6 +135,16 @@ def rows_in_order(
     """Rows in order of (test_time, row id) after that place; of those up to id `up_to`, and with a test_time."""
     names = column_names(battery) if columns is None else list(columns)
     return _block(battery, names, tables.select_in_order, after=after, up_to=up_to, limit=limit)
+
+
+def times_beside(battery: Battery, time: float, count: int, needed: Sequence[str]) -> list[float]:
+    """So many distinct test_times (s) after that one, or before it where `count` is negative, in order.
+
+    Of rows with a value in each needed column.
+    """
+    if not battery.columns:
+        return []
+    return tables.select_times_beside(connection, battery.pk, time, count, needed)
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,21 @@ def select_in_order(
     return rows
 
 
+def select_times_beside(
+    connection: BaseDatabaseWrapper, battery_id: int, time: float, count: int, needed: Sequence[str]
+) -> list[float]:
+    """Distinct test_times after that one, or before it where `count` is negative, in order."""
+    beyond, order = (">", "ASC") if count > 0 else ("<", "DESC")
+    conditions = " AND ".join([f"{TEST_TIME} {beyond} %s", *[f"{quoted(name)} IS NOT NULL" for name in needed]])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT {TEST_TIME} FROM {quoted(rows_table(battery_id))} WHERE {conditions} "
+            f"ORDER BY {TEST_TIME} {order} LIMIT %s",
+            [time, abs(count)],
+        )
+        return sorted(row[0] for row in cursor.fetchall())
+
+
 def count_up_to(
     connection: BaseDatabaseWrapper, battery_id: int, needed: Sequence[str], place: tuple[float, int], up_to: int
 ) -> tuple[int, int | None, int | None, float | None, int]:

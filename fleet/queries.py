@@ -121,6 +121,10 @@ def history(asset: Asset, until: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return np.array(start, np.int64), np.array(energy, float), np.array(covered, float) / QUARTER
 
 
+def quarters_of_battery(battery_id: int) -> int:
+    return Quarter.objects.filter(asset__battery_id=battery_id).count()
+
+
 # --- all assets ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class TopUsers:
