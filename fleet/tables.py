@@ -305,7 +305,7 @@ def fleet_sums(connection: BaseDatabaseWrapper, table: str, first: int, end: int
     """(start, kind, kWh, kWh charged, µs covered, assets) of all assets of a kind together."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT start, kind, SUM(energy), SUM(charged), SUM(covered), COUNT(*) "
+            f"SELECT start, kind, SUM(energy), SUM(charged), CAST(SUM(covered) AS BIGINT), COUNT(*) "
             f"FROM fleet_asset {_JOIN[connection.vendor]} {table} ON asset_id = fleet_asset.id "
             "WHERE start >= %s AND start < %s GROUP BY start, kind ORDER BY start, kind",
             [first, end],
