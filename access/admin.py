@@ -11,10 +11,15 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, asked_first, badge, links_to
 from access.audit_admin import AuditEntryAdmin  # noqa: F401  (registers itself, and its sibling)
 from access.errors import Refused
 from access.models import Token
@@ -54,11 +59,13 @@ admin.site.unregister(Group)  # the groups are the roles, and those are fixed
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(OurPages, UserAdmin):
     form = KnownPerson
     add_form = NewPerson
-    list_display = ("username", "shown_role", "email", "is_active", "last_login")
-    list_filter = ("groups", "is_active")
+    list_display = ("username", "shown_role", "email", "standing", "tokens", "last_login", "date_joined")
+    list_filter = ("groups", ("is_active", admin.BooleanFieldListFilter))
+    date_hierarchy = "date_joined"
+    actions = ("let_in", "shut_out")
     search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ()
     show_full_result_count = False
@@ -71,7 +78,46 @@ class PersonAdmin(UserAdmin):
     readonly_fields = ("last_login", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("groups")
+        return super().get_queryset(request).prefetch_related("groups").annotate(tokens_held=Count("auth_token_set"))
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """One at a time is deleted, on its own page: shutting an account out is what is wanted of many."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    @asked_first(
+        "Shut out: no login, no token works", done="shut out", button="Shut out", role=Role.ADMINISTRATOR,
+        warning="They cannot log in, and their tokens are refused, until they are let in again.",
+        permissions=("change",), undo="let_in",
+    )  # fmt: skip
+    def shut_out(self, request: HttpRequest, person: Any) -> bool:
+        return self._set_active(request, person, False)
+
+    @asked_first(
+        "Let in again", done="let in", button="Let in", role=Role.ADMINISTRATOR, undo="shut_out",
+        permissions=("change",),
+    )  # fmt: skip
+    def let_in(self, request: HttpRequest, person: Any) -> bool:
+        return self._set_active(request, person, True)
+
+    def _set_active(self, request: HttpRequest, person: Any, active: bool) -> bool:
+        if not self._may_touch(request, person):
+            raise Refused(f"{person} is a superuser, whom superusers alone change.", status=403)
+        if person.pk == request.user.pk:
+            raise Refused("Nobody shuts themselves out.")
+        if person.is_active == active:
+            return False
+        person.is_active = active
+        person.save(update_fields=["is_active"])
+        return True
+
+    @admin.display(description="state", ordering="is_active")
+    def standing(self, person: Any) -> SafeString:
+        return badge("●", "Active") if person.is_active else badge("■", "Shut out", "No login, and no token works.")
+
+    @admin.display(description="tokens", ordering="tokens_held")
+    def tokens(self, person: Any) -> SafeString:
+        address = f"{reverse('admin:access_token_changelist')}?user__id__exact={person.pk}"
+        return links_to((str(person.tokens_held), address))
 
     @admin.display(description="role")
     def shown_role(self, person: Any) -> str:
@@ -136,14 +182,57 @@ class NewToken(forms.ModelForm):
         """A token has no many-to-many fields."""
 
 
+class ByExpiry(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return ("valid", "Valid"), ("expired", "Expired")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Token]) -> QuerySet[Token]:
+        expired = Q(expiry__lte=timezone.now())
+        if self.value() == "expired":
+            return queryset.filter(expired)
+        return queryset.exclude(expired) if self.value() == "valid" else queryset
+
+
 @admin.register(Token)
-class TokenAdmin(admin.ModelAdmin):
+class TokenAdmin(OurPages, admin.ModelAdmin):
+    api_route = "token-detail"
     form = NewToken
-    list_display = ("name", "token_key", "user", "only_for", "created", "expiry", "created_by")
+    list_display = ("name", "prefix", "standing", "user", "only_for", "created", "expiry", "created_by", "ways")
+    list_filter = (ByExpiry, ("user", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("user", "created_by")
+    actions = ("revoke",)
     search_fields = ("name", "battery_name", "user__username", "token_key")
     date_hierarchy = "created"
     show_full_result_count = False
+
+    def api_of(self, token: Token) -> str:
+        return reverse("token-detail", args=[token.token_key])
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    @asked_first(
+        "Revoke", done="revoked", button="Revoke tokens", role=Role.VIEWER,
+        warning="Whatever uses them is refused from now on; its open sockets are closed. There is no way back.",
+    )  # fmt: skip
+    def revoke(self, request: HttpRequest, token: Token) -> None:
+        self.log_deletions(request, Token.objects.filter(pk=token.pk))
+        token.delete()
+
+    @admin.display(description="begins with", ordering="token_key")
+    def prefix(self, token: Token) -> SafeString:
+        return format_html("<code>{}…</code>", token.token_key)
+
+    @admin.display(description="state", ordering="expiry")
+    def standing(self, token: Token) -> SafeString:
+        if not token.user.is_active:
+            return badge("■", "Shut out", f"{token.user} is shut out.")
+        if token.expiry is not None and token.expiry <= timezone.now():
+            return badge("■", "Expired", "It is refused.")
+        return badge("●", "Valid", "Without end." if token.expiry is None else "")
 
     @admin.display(description="only for battery", ordering="battery_name", empty_value="—")
     def only_for(self, token: Token) -> str | None:

@@ -11,11 +11,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, words_of_kind
 from access.auditing import note
 from access.models import AuditEntry, LoginTries
 
 
-class OnlyRead(admin.ModelAdmin):
+class OnlyRead(OurPages, admin.ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -25,15 +26,29 @@ class OnlyRead(admin.ModelAdmin):
         return False
 
 
+class ByKind(admin.SimpleListFilter):
+    title = "kind of record"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        kinds = AuditEntry.objects.exclude(kind="").order_by("kind").values_list("kind", flat=True).distinct()
+        return [(kind, words_of_kind(kind)) for kind in kinds]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(OnlyRead):
-    list_display = ("at", "by_whom", "action", "kind", "record_link", "shown_changes", "note", "door", "address")
-    list_filter = ("action", "kind", "door")
+    api_route = "audit-detail"
+    list_display = ("at", "by_whom", "action", "shown_kind", "record_link", "shown_changes", "note", "door", "address")
+    list_filter = ("action", ByKind, "door")
     search_fields = ("who", "name", "note", "address", "=record", "token")
     date_hierarchy = "at"
     list_select_related = ("user",)
     fields = (
-        "at", "who", "user", "token", "address", "door", "action", "kind", "record_link", "name", "all_changes", "note",
+        "at", "who", "user", "token", "address", "door", "action", "shown_kind", "record_link", "name", "all_changes",
+        "note",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -43,6 +58,10 @@ class AuditEntryAdmin(OnlyRead):
     @admin.display(description="who", ordering="who")
     def by_whom(self, entry: AuditEntry) -> str:
         return f"{entry.who} by {entry.token}" if entry.token else entry.who or "—"
+
+    @admin.display(description="kind", ordering="kind")
+    def shown_kind(self, entry: AuditEntry) -> str:
+        return words_of_kind(entry.kind) if entry.kind else "—"
 
     @admin.display(description="record", ordering="name")
     def record_link(self, entry: AuditEntry) -> SafeString | str:
@@ -73,6 +92,7 @@ class LoginTriesAdmin(OnlyRead):
     list_display = ("kind", "account", "address", "tries", "paused_until", "last_try", "last_success")
     list_filter = ("kind",)
     search_fields = ("account", "address")
+    date_hierarchy = "last_try"
     fields = list_display
     readonly_fields = fields
 

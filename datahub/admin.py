@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -14,8 +16,20 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.admin_parts import (
+    OurPages,
+    address_of,
+    asked_first,
+    badge,
+    by_words,
+    is_sure,
+    links_to,
+    question,
+    told,
+)
+from access.errors import Refused
 from access.roles import Role, role_of
-from datahub import admin_views, queries
+from datahub import admin_views
 from datahub.exports.archive import download_archive
 from datahub.forms import AS_JSON, BatteryForm, DataImportForm, battery_form
 from datahub.imports.requesting import request_import
@@ -25,6 +39,27 @@ from datahub.models import Battery, DataImport
 from datahub.registration import KEEPING, finish, register_battery, reopen, update_battery
 from datahub.states import WORDS, data_state, in_data_state, in_words
 from datahub.units import unit_of
+from jobs import queue
+from jobs.admin import WORDS as WORDS_OF_JOBS
+
+
+@dataclass(frozen=True)
+class ColumnsFromAbove:
+    """Columns of the list of batteries that a room above fills: for the batteries shown, by id and heading."""
+
+    headings: tuple[str, ...]
+    fill: Callable[[list[Battery]], Mapping[int, Mapping[str, Any]]]
+
+
+columns_from_above: list[ColumnsFromAbove] = []
+
+
+def _column_from_above(heading: str) -> Callable[[Any], Any]:
+    @admin.display(description=heading, empty_value="—")
+    def column(battery: Any) -> Any:
+        return battery.from_above.get(heading)
+
+    return column
 
 
 class DataStateFilter(admin.SimpleListFilter):
@@ -41,13 +76,15 @@ class DataStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Battery)
-class BatteryAdmin(admin.ModelAdmin):
-    list_display = ("name", "data", "shown_rows", "last_row", "estimator", "page")
-    list_filter = (DataStateFilter, "is_simulated", ("finished_at", admin.EmptyFieldListFilter))
+class BatteryAdmin(OurPages, admin.ModelAdmin):
+    api_route = "battery-detail"
+    list_display = ("name", "data", "shown_rows", "last_row")
+    list_filter = (DataStateFilter, by_words("simulated", "is_simulated", {"1": "Simulated", "0": "Measured"}))
+    date_hierarchy = "created"
     search_fields = ("name", "description")
     show_full_result_count = False
     actions = ("finish", "reopen", "export")
-    about_data = ("sentence", "shown_rows", "shown_columns", "times", "irregular", "fullness", "links")
+    about_data = ("sentence", "shown_rows", "shown_columns", "times", "irregular", "fullness", "rows_and_files")
     readonly_fields = (*about_data, "shown_metadata", "created")
     save_on_top = True
 
@@ -96,18 +133,33 @@ class BatteryAdmin(admin.ModelAdmin):
         obj.pk, obj.metadata = made.pk, made.metadata
 
     # --- the list --------------------------------------------------------------------------------------------------
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Battery]:
+        found = super().get_queryset(request)
+        at_list = request.resolver_match is not None and request.resolver_match.url_name == "datahub_battery_changelist"
+        return found.defer("metadata", "columns") if at_list and request.method == "GET" else found
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        beside = [_column_from_above(heading) for each in columns_from_above for heading in each.headings]
+        return [*self.list_display, *beside, "ways"]
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Whether there are estimators is asked of the rooms above once, for all rows of the page."""
+        """What rooms above know is asked of them once, for all rows of the page."""
         found = super().get_changelist_instance(request)
-        holders = queries.batteries_with_estimators()
-        for battery in found.result_list:
-            battery.has_estimator = battery.pk in holders
+        shown = list(found.result_list)
+        filled = [each.fill(shown) for each in columns_from_above]
+        for battery in shown:
+            battery.from_above = {
+                heading: value for by_id in filled for heading, value in by_id.get(battery.pk, {}).items()
+            }
         return found
+
+    def page_of(self, battery: Battery) -> str:
+        return reverse("dashboard", args=[battery.name])
 
     @admin.display(description="data", ordering="last_received")
     def data(self, battery: Battery) -> SafeString:
         state = data_state(battery, timezone.now())
-        return format_html('<span title="{}">{} {}</span>', state.sentence, state.shape, state.word)
+        return badge(state.shape, state.word, state.sentence)
 
     @admin.display(description="rows", ordering="rows")
     def shown_rows(self, battery: Battery) -> str:
@@ -118,19 +170,11 @@ class BatteryAdmin(admin.ModelAdmin):
         age = data_state(battery, timezone.now()).age
         return None if age is None else f"{in_words(age)} ago"
 
-    @admin.display(description="estimator")
-    def estimator(self, battery: Any) -> str:
-        return "● has one" if battery.has_estimator else "—"
-
-    @admin.display(description="page")
-    def page(self, battery: Battery) -> SafeString:
-        return format_html('<a href="{}">Page</a>', reverse("dashboard", args=[battery.name]))
-
     # --- one battery -----------------------------------------------------------------------------------------------
     @admin.display(description="state")
-    def sentence(self, battery: Battery) -> str:
+    def sentence(self, battery: Battery) -> SafeString:
         state = data_state(battery, timezone.now())
-        return f"{state.shape} {state.word}: {state.sentence}"
+        return told(state.shape, state.word, state.sentence)
 
     @admin.display(description="columns")
     def shown_columns(self, battery: Battery) -> SafeString | str:
@@ -161,14 +205,15 @@ class BatteryAdmin(admin.ModelAdmin):
             return "None yet."
         return format_html("<pre>{}</pre>", json.dumps(battery.metadata, indent=2, ensure_ascii=False))
 
-    @admin.display(description="links")
-    def links(self, battery: Battery) -> SafeString:
-        return format_html(
-            'datahub.battery:{} · <a href="{}">Page</a> · <a href="{}">Rows</a> · <a href="{}">API</a>',
-            battery.pk,
-            reverse("dashboard", args=[battery.name]),
-            reverse("admin:datahub_battery_rows", args=[battery.pk]),
-            reverse("battery-detail", args=[battery.pk]),
+    @admin.display(description="look at")
+    def rows_and_files(self, battery: Battery) -> SafeString:
+        imports = f"{reverse('admin:datahub_dataimport_changelist')}?battery__id__exact={battery.pk}"
+        return links_to(
+            ("Rows", reverse("admin:datahub_battery_rows", args=[battery.pk])),
+            ("Download", reverse("admin:datahub_battery_download", args=[battery.pk])),
+            ("Its imports", imports),
+            ("Its estimators", _list_above("twin_estimator", battery)),
+            ("Its forecasts", _list_above("prognosis_forecastrun", battery)),
         )
 
     # --- doing -----------------------------------------------------------------------------------------------------
@@ -188,38 +233,51 @@ class BatteryAdmin(admin.ModelAdmin):
         """Deleting takes the name, typed: one battery at a time."""
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
 
-    @admin.action(description="Finish: silence is no alarm any more")
-    def finish(self, request: HttpRequest, batteries: QuerySet[Battery]) -> None:
-        self._do_each(request, batteries, finish, "finished")
+    @asked_first(
+        "Finish: silence is no alarm any more", done="finished", button="Finish", role=Role.OPERATOR, undo="reopen",
+        warning="Their tests have ended: they stay readable, and are neither late nor silent. Rows that come are kept.",
+    )  # fmt: skip
+    def finish(self, request: HttpRequest, battery: Battery) -> bool:
+        return finish(battery)
 
-    @admin.action(description="Reopen: rows are expected again")
-    def reopen(self, request: HttpRequest, batteries: QuerySet[Battery]) -> None:
-        self._do_each(request, batteries, reopen, "reopened")
+    @asked_first(
+        "Reopen: rows are expected again", done="reopened", button="Reopen", role=Role.OPERATOR, undo="finish",
+        warning="Rows are expected again: without them they are late, and then silent.",
+    )  # fmt: skip
+    def reopen(self, request: HttpRequest, battery: Battery) -> bool:
+        return reopen(battery)
 
     @admin.action(description="Export rows as Parquet")
-    def export(self, request: HttpRequest, batteries: QuerySet[Battery]) -> StreamingHttpResponse:
-        return download_archive(request, list(batteries.order_by("name")))
-
-    def _do_each(self, request: HttpRequest, batteries: QuerySet[Battery], verb: Any, word: str) -> None:
-        if role_of(request.user) < Role.OPERATOR:
-            self.message_user(request, "This needs the role operator.", messages.ERROR)
-            return
-        changed = [verb(battery) for battery in batteries]
-        skipped = f", {changed.count(False)} skipped: {word} already" if False in changed else ""
-        self.message_user(request, f"{changed.count(True)} {word}{skipped}.", messages.SUCCESS)
+    def export(self, request: HttpRequest, batteries: QuerySet[Battery]) -> HttpResponse | StreamingHttpResponse:
+        chosen = list(batteries.order_by("name"))
+        if is_sure(request):
+            return download_archive(request, chosen)
+        rows = sum(battery.kept_rows for battery in chosen)
+        warning = f"{rows:,} rows are downloaded as one archive, a Parquet file for each battery."
+        return question(self, request, batteries, button="Export rows", warning=warning)
 
 
 @admin.register(DataImport)
-class DataImportAdmin(admin.ModelAdmin):
+class DataImportAdmin(OurPages, admin.ModelAdmin):
+    api_route = "import-detail"
     form = DataImportForm
-    list_display = ("file_name", "battery", "state", "rows_stored", "rows_rejected", "requested_by", "created", "error")
-    list_filter = ("format", "job__state")
+    list_display = (
+        "file_name", "battery", "state", "rows_stored", "rows_repeated", "rows_rejected", "requested_by", "created",
+        "error", "ways",
+    )  # fmt: skip
+    list_filter = (
+        "format",
+        by_words("state", "job__state", {state: word for state, (_, word) in WORDS_OF_JOBS.items()}),
+    )
     list_select_related = ("battery", "job", "requested_by")
+    date_hierarchy = "created"
+    actions = ("retry", "cancel", "reopen_batteries")
     search_fields = ("file_name", "battery__name", "error")
     autocomplete_fields = ("battery",)
     show_full_result_count = False
     about = (
-        "file_name", "format", "battery", "shown_job", "rows_in_file", "rows_read", "rows_stored", "rows_repeated",
+        "file_name", "format", "battery", "state", "expected", "shown_job",
+        "rows_in_file", "rows_read", "rows_stored", "rows_repeated",
         "rows_rejected", "shown_rejections", "shown_columns", "shown_skipped", "error", "requested_by", "created",
     )  # fmt: skip
 
@@ -244,12 +302,49 @@ class DataImportAdmin(admin.ModelAdmin):
     def response_add(self, request: HttpRequest, obj: DataImport, post_url_continue: str | None = None) -> HttpResponse:
         return redirect("job", obj.job_id)
 
+    def page_of(self, data_import: DataImport) -> str:
+        return reverse("job", args=[data_import.job_id]) if data_import.job_id else ""
+
+    @asked_first("Retry", done="retried", button="Retry imports", role=Role.OPERATOR, permissions=("add",))
+    def retry(self, request: HttpRequest, data_import: DataImport) -> bool:
+        if data_import.job is None:
+            raise Refused(f"The job that read {data_import.file_name} is gone; import the file again.")
+        data_import.job = queue.retry(data_import.job, request.user)
+        data_import.save(update_fields=["job"])
+        return True
+
+    @asked_first(
+        "Cancel", done="cancelled", button="Cancel imports", role=Role.OPERATOR, permissions=("add",),
+        warning="Rows that are stored by then stay.",
+    )  # fmt: skip
+    def cancel(self, request: HttpRequest, data_import: DataImport) -> bool:
+        if data_import.job is None:
+            return False
+        queue.cancel(data_import.job, request.user.get_username())
+        return True
+
+    @asked_first(
+        "Reopen their batteries: rows are expected again", done="reopened", button="Reopen battery", role=Role.OPERATOR,
+        permissions=("add",), warning="An import of a whole test marks it as finished; this takes that back.",
+    )  # fmt: skip
+    def reopen_batteries(self, request: HttpRequest, data_import: DataImport) -> bool:
+        return data_import.battery is not None and reopen(data_import.battery)
+
     @admin.display(description="state", ordering="job__state")
-    def state(self, data_import: DataImport) -> str:
+    def state(self, data_import: DataImport) -> SafeString | str:
         job = data_import.job
         if job is None:
             return "—"
-        return f"{job.state}, {job.progress:.0%}" if job.state == "running" else job.state
+        sign, word = WORDS_OF_JOBS[job.state]
+        return badge(sign, f"{word} {job.progress:.0%}" if job.state == "running" else word, job.message)
+
+    @admin.display(description="rows expected")
+    def expected(self, data_import: DataImport) -> str:
+        """Of its battery: an import of a whole test ends that test."""
+        battery = data_import.battery
+        if battery is None or battery.finished_at is None:
+            return "Yes: without rows the battery becomes late, and then silent."
+        return "No: the test is marked as finished, so that silence is no alarm. Reopen battery, below, takes it back."
 
     @admin.display(description="job")
     def shown_job(self, data_import: DataImport) -> SafeString | str:
@@ -269,3 +364,9 @@ class DataImportAdmin(admin.ModelAdmin):
     @admin.display(description="columns left out")
     def shown_skipped(self, data_import: DataImport) -> SafeString | str:
         return format_html_join("", "<div>{}: it {}</div>", data_import.skipped_columns.items()) or "None."
+
+
+def _list_above(model: str, battery: Battery) -> str:
+    """Of the records of a battery that a room above keeps; empty where that room is not installed."""
+    address = address_of(f"admin:{model}_changelist")
+    return f"{address}?battery__id__exact={battery.pk}" if address else ""

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
-from access.errors import Refused
-from access.roles import Role, role_of
+from access.admin_parts import OurPages, address_of, asked_first, badge, by_words, links_to, words_of_kind
+from access.roles import Role
 from jobs import queue
-from jobs.models import Job, JobLine, Shard, Worker
+from jobs.models import Job, JobLine, Shard, State, Worker
+from jobs.queries import alive_workers
+from jobs.registry import kinds
+
+WORDS = {
+    State.QUEUED: ("○", "Queued"),
+    State.RUNNING: ("◐", "Running"),
+    State.DONE: ("●", "Done"),
+    State.FAILED: ("✕", "Failed"),
+    State.CANCELLED: ("■", "Cancelled"),
+}
+
+
+def titles_of_kinds() -> dict[str, str]:
+    return {kind.name: kind.title for kind in kinds()}
 
 
 class ReadOnly:
@@ -37,25 +50,53 @@ class JobLines(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("number", "title", "subject", "state", "percent", "tried", "worker", "created", "took", "error")
-    list_filter = ("state", "kind", "worker")
+class JobAdmin(OurPages, ReadOnly, admin.ModelAdmin):
+    page_route, api_route = "job", "job-detail"
+    list_display = ("number", "title", "type", "about", "shown_state", "tried", "took", "worker", "created", "error")
+    list_display_links = ("number", "title")
+    list_filter = (
+        by_words("state", "state", {state: word for state, (_, word) in WORDS.items()}),
+        by_words("type", "kind", titles_of_kinds),
+        "worker",
+    )
     search_fields = ("title", "subject", "error", "=id")
     date_hierarchy = "created"
     list_select_related = ("worker",)
     show_full_result_count = False
-    actions = ("cancel_jobs", "retry_jobs")
+    actions = ("retry_jobs", "cancel_jobs")
     inlines = (JobLines,)
     fields = (
-        "title", "kind", "subject", "state", "percent", "message", "error", "traceback", "arguments", "result", "tried",
-        "worker", "requested_by", "cancel_requested_by", "retried_as", "created", "started", "finished", "took",
-        "links",
+        "shown_state", "error", "message", "percent", "type", "about", "tried", "took", "worker", "requested_by",
+        "cancel_requested_by", "retried_as", "created", "started", "finished", "arguments", "result", "traceback",
     )  # fmt: skip
     readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return super().get_queryset(request).defer("traceback", "result")
 
     @admin.display(description="#", ordering="id")
     def number(self, job: Job) -> str:
         return f"#{job.pk}"
+
+    @admin.display(description="type", ordering="kind")
+    def type(self, job: Job) -> str:
+        return titles_of_kinds().get(job.kind, job.kind)
+
+    @admin.display(description="for", ordering="subject")
+    def about(self, job: Job) -> SafeString | str:
+        """The record it works on, by its id: names lie in rooms above."""
+        label, _, key = job.subject.partition(":")
+        if not key:
+            return job.subject or "—"
+        name = f"{words_of_kind(label)} {key}"
+        return links_to((name, address_of(f"admin:{label.replace('.', '_')}_change", key))) or name
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, job: Job) -> SafeString:
+        if job.retried_as_id:
+            return badge("■", "Retried", f"As #{job.retried_as_id}.")
+        sign, word = WORDS.get(job.state, ("○", job.state))
+        return badge(sign, f"{word} {job.progress:.0%}" if job.state == State.RUNNING else word, job.message)
 
     @admin.display(description="progress")
     def percent(self, job: Job) -> str:
@@ -69,35 +110,17 @@ class JobAdmin(ReadOnly, admin.ModelAdmin):
     def took(self, job: Job) -> str:
         return "—" if job.seconds is None else f"{job.seconds:.1f} s"
 
-    @admin.display(description="links")
-    def links(self, job: Job) -> SafeString:
-        return format_html(
-            '<a href="{}">Page</a> · <a href="{}">API</a>',
-            reverse("job", args=[job.pk]),
-            reverse("job-detail", args=[job.pk]),
-        )
+    @asked_first("Retry", done="retried", button="Retry jobs", role=Role.OPERATOR)
+    def retry_jobs(self, request: HttpRequest, job: Job) -> None:
+        """Each as a job of its own; those that have not failed are passed over."""
+        queue.retry(job, request.user)
 
-    @admin.action(description="Cancel")
-    def cancel_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._do_each(request, jobs, "cancelled", lambda job: queue.cancel(job, request.user.get_username()))
-
-    @admin.action(description="Retry")
-    def retry_jobs(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._do_each(request, jobs, "retried", lambda job: queue.retry(job, request.user))
-
-    def _do_each(self, request: HttpRequest, jobs: QuerySet[Job], word: str, verb: Any) -> None:
-        if role_of(request.user) < Role.OPERATOR:
-            self.message_user(request, "This needs the role operator.", messages.ERROR)
-            return
-        done, skipped = 0, []
-        for job in jobs:
-            try:
-                verb(job)
-                done += 1
-            except Refused as refused:
-                skipped.append(refused.message)
-        tail = f", {len(skipped)} skipped: {skipped[0]}" if skipped else "."
-        self.message_user(request, f"{done} {word}{tail}", messages.WARNING if skipped else messages.SUCCESS)
+    @asked_first(
+        "Cancel", done="cancelled", button="Cancel jobs", role=Role.OPERATOR,
+        warning="One that waits ends now. One that runs is asked to stop, and ends at its next report.",
+    )  # fmt: skip
+    def cancel_jobs(self, request: HttpRequest, job: Job) -> None:
+        queue.cancel(job, request.user.get_username())
 
 
 class HeldShards(ReadOnly, admin.TabularInline):
@@ -109,12 +132,58 @@ class HeldShards(ReadOnly, admin.TabularInline):
     verbose_name_plural = "shards of the fleet that it holds"
 
 
+class ByLife(admin.SimpleListFilter):
+    title = "alive"
+    parameter_name = "alive"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return ("yes", "Alive"), ("no", "Gone")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Worker]) -> QuerySet[Worker]:
+        alive = alive_workers().values("pk")
+        if self.value() == "yes":
+            return queryset.filter(pk__in=alive)
+        return queryset.exclude(pk__in=alive) if self.value() == "no" else queryset
+
+
 @admin.register(Worker)
-class WorkerAdmin(ReadOnly, admin.ModelAdmin):
+class WorkerAdmin(OurPages, ReadOnly, admin.ModelAdmin):
+    api_route = "worker-detail"
     inlines = (HeldShards,)
-    list_display = ("name", "started", "heartbeat", "stopped", "doing")
+    list_display = ("name", "life", "doing", "job", "version", "started", "heartbeat")
+    list_filter = (ByLife,)
     search_fields = ("name", "doing")
     date_hierarchy = "started"
-    fields = ("name", "started", "heartbeat", "stopped", "doing", "shards", "versions")
+    fields = ("name", "life", "doing", "job", "started", "heartbeat", "stopped", "shards", "versions")
     readonly_fields = fields
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        running = Prefetch("jobs", Job.objects.filter(state=State.RUNNING).only("worker", "title", "kind"), "running")
+        return super().get_queryset(request).prefetch_related(running)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Who is alive the database says, whose clock wrote the heartbeats; once for all rows of the page."""
+        found = super().get_changelist_instance(request)
+        alive = set(alive_workers().values_list("pk", flat=True))
+        for worker in found.result_list:
+            worker.is_alive = worker.pk in alive
+        return found
+
+    @admin.display(description="alive")
+    def life(self, worker: Any) -> SafeString:
+        if not hasattr(worker, "is_alive"):
+            worker.is_alive = alive_workers().filter(pk=worker.pk).exists()
+        if worker.is_alive:
+            return badge("●", "Alive", f"Last heard of {timesince(worker.heartbeat)} ago.")
+        if worker.stopped:
+            return badge("■", "Ended", "It ended in good order.")
+        return badge("✕", "Lost", f"Not heard of for {timesince(worker.heartbeat)}; its jobs were taken over.")
+
+    @admin.display(description="job")
+    def job(self, worker: Any) -> SafeString | str:
+        return links_to(*((str(job), address_of("admin:jobs_job_change", job.pk)) for job in worker.running)) or "—"
+
+    @admin.display(description="version")
+    def version(self, worker: Worker) -> str:
+        return worker.versions.get("rovi", "—")

@@ -5,32 +5,46 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Exists, FloatField, Max, OuterRef, QuerySet, Subquery, Sum
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, address_of, asked_first, badge, by_words, links_to, told
 from access.errors import Refused
+from access.roles import Role
 from prognosis import group_admin  # noqa: F401  (registers more records)
-from prognosis.admin_parts import KeptAsIs, KeptWhileMade, address_of, links_to
+from prognosis.admin_parts import KeptAsIs, KeptWhileMade
 from prognosis.forecast_forms import ForecastRunForm
 from prognosis.forecasting.runs import request_run, run_again
 from prognosis.forms import QUERY, SCRIPT, ForecasterForm
 from prognosis.models import (
     Forecaster,
     ForecastRun,
+    ForecastScore,
     RunState,
     ServedBattery,
     SupportFile,
 )
 from prognosis.registration import queue_loading, register_built_in, register_forecaster
-from prognosis.states import ForecasterKind
+from prognosis.states import WORDS_OF_KINDS, ForecasterKind, ForecasterState
 from uploads.storage import text_of
 
 RUNS_SHOWN = 20
+FORECASTER_WORDS = {
+    ForecasterState.WAITING: ("○", "Waiting"),
+    ForecasterState.READY: ("●", "Ready"),
+    ForecasterState.FAILED: ("✕", "Failed"),
+}
+RUN_WORDS = {
+    RunState.QUEUED: ("○", "Queued"),
+    RunState.RUNNING: ("◐", "Running"),
+    RunState.DONE: ("●", "Done"),
+    RunState.FAILED: ("✕", "Failed"),
+}
 
 
 class SupportFiles(KeptAsIs, admin.TabularInline):
@@ -46,12 +60,21 @@ class ServedBatteries(KeptAsIs, admin.TabularInline):
 
 
 @admin.register(Forecaster)
-class ForecasterAdmin(admin.ModelAdmin):
+class ForecasterAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
+    api_route = "forecaster-detail"
     form = ForecasterForm
-    list_display = ("name", "version", "kind", "state", "is_current", "for_batteries", "last_error", "registered")
-    list_filter = ("state", "kind", "is_current")
+    list_display = (
+        "name", "version", "shown_kind", "shown_state", "is_current", "for_batteries", "last_run", "mean_error",
+        "last_error", "registered", "ways",
+    )  # fmt: skip
+    list_filter = (
+        by_words("state", "state", {state: word for state, (_, word) in FORECASTER_WORDS.items()}),
+        by_words("kind", "kind", WORDS_OF_KINDS),
+        ("is_current", admin.BooleanFieldListFilter),
+    )
+    date_hierarchy = "registered"
     search_fields = ("name", "served__battery_name", "last_error")
     list_select_related = ("registered_by",)
     show_full_result_count = False
@@ -60,8 +83,8 @@ class ForecasterAdmin(admin.ModelAdmin):
         "name", "batteries", ("kind", "preset"), "sql_query", "definition", "script_file", "files", "keep_files_of",
     )  # fmt: skip
     fields_when_known = (
-        "state_sentence", "kind", "options", "numbered_script", "last_traceback", "sql_query", "entry",
-        "library_versions", "script_sha256", "registered_by", "registered", "last_runs", "links",
+        "state_sentence", "shown_kind", "options", "numbered_script", "last_traceback", "sql_query", "entry",
+        "library_versions", "script_sha256", "registered_by", "registered", "last_runs", "go_on",
     )  # fmt: skip
 
     def has_change_permission(self, request: HttpRequest, obj: Forecaster | None = None) -> bool:
@@ -77,7 +100,10 @@ class ForecasterAdmin(admin.ModelAdmin):
         return [SupportFiles, ServedBatteries] if obj else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Forecaster]:
-        return super().get_queryset(request).prefetch_related("served")
+        scores = ForecastScore.objects.filter(run__forecaster=OuterRef("pk")).order_by().values("run__forecaster")
+        mean = scores.annotate(mean=Sum("sum_absolute") / Sum("points", output_field=FloatField())).values("mean")
+        found = super().get_queryset(request).prefetch_related("served")
+        return found.annotate(last_run_at=Max("runs__created"), mean_absolute=Subquery(mean))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         number = request.GET.get("from", "")
@@ -124,8 +150,26 @@ class ForecasterAdmin(admin.ModelAdmin):
         return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
     @admin.display(description="state")
-    def state_sentence(self, forecaster: Forecaster) -> str:
-        return forecaster.state_sentence
+    def state_sentence(self, forecaster: Forecaster) -> SafeString:
+        sign, word = FORECASTER_WORDS[forecaster.state]
+        return told(sign, word, forecaster.state_sentence)
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, forecaster: Forecaster) -> SafeString:
+        sign, word = FORECASTER_WORDS[forecaster.state]
+        return badge(sign, word, forecaster.last_error)
+
+    @admin.display(description="kind", ordering="kind")
+    def shown_kind(self, forecaster: Forecaster) -> str:
+        return WORDS_OF_KINDS.get(forecaster.kind, forecaster.kind)
+
+    @admin.display(description="last forecast", ordering="last_run_at", empty_value="—")
+    def last_run(self, forecaster: Any) -> Any:
+        return forecaster.last_run_at
+
+    @admin.display(description="mean error of SOH", ordering="mean_absolute", empty_value="—")
+    def mean_error(self, forecaster: Any) -> str | None:
+        return None if forecaster.mean_absolute is None else f"{100 * forecaster.mean_absolute:.2f} %"
 
     @admin.display(description="script")
     def numbered_script(self, forecaster: Forecaster) -> SafeString:
@@ -151,34 +195,58 @@ class ForecasterAdmin(admin.ModelAdmin):
             ((reverse(change, args=[run.pk]), run, run.state_now, run.error_now) for run in runs),
         )
 
-    @admin.display(description="links")
-    def links(self, forecaster: Forecaster) -> SafeString:
+    def page_of(self, forecaster: Forecaster) -> str:
+        first = next(iter(forecaster.battery_names), "")
+        battery = address_of("dashboard", first) if first else ""
+        return address_of("forecaster", forecaster.pk) or (f"{battery}?tab=forecasts" if battery else "")
+
+    @admin.display(description="go on")
+    def go_on(self, forecaster: Forecaster) -> SafeString:
         first = next(iter(forecaster.battery_names), "")
         return links_to(
             ("New version from this", f"{reverse('admin:prognosis_forecaster_add')}?from={forecaster.pk}"),
             ("Forecast", f"{reverse('admin:prognosis_forecastrun_add')}?{urlencode({'battery': first})}"),
-            ("Page", address_of("forecaster", forecaster.pk)),
-            ("API", reverse("forecaster-detail", args=[forecaster.pk])),
         )
 
-    @admin.action(description="Load again", permissions=["change"])
-    def load_again(self, request: HttpRequest, forecasters: QuerySet[Forecaster]) -> None:
-        scripts = [forecaster for forecaster in forecasters if forecaster.is_script]
-        for forecaster in scripts:
-            queue_loading(forecaster, request.user)
-        self.message_user(request, f"{len(scripts)} queued.", messages.SUCCESS)
+    @asked_first(
+        "Load again", done="queued", button="Load again", role=Role.ENGINEER, permissions=("add",),
+        warning="A worker runs the scripts in the sandbox once more, with the libraries of today.",
+    )  # fmt: skip
+    def load_again(self, request: HttpRequest, forecaster: Forecaster) -> None:
+        if not forecaster.is_script:
+            raise Refused(f"{forecaster} is built in; there is no script to load.")
+        queue_loading(forecaster, request.user)
+
+
+class ByScored(admin.SimpleListFilter):
+    title = "score"
+    parameter_name = "scored"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return ("yes", "Scored"), ("no", "Not yet")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ForecastRun]) -> QuerySet[ForecastRun]:
+        scored = Exists(ForecastScore.objects.filter(run=OuterRef("pk"), points__gt=0))
+        if self.value() == "yes":
+            return queryset.filter(scored)
+        return queryset.filter(~scored) if self.value() == "no" else queryset
 
 
 @admin.register(ForecastRun)
-class ForecastRunAdmin(KeptWhileMade, admin.ModelAdmin):
+class ForecastRunAdmin(OurPages, KeptWhileMade, admin.ModelAdmin):
     """Forecasts are asked for here and kept as they came out."""
 
+    page_route, api_route = "forecast", "forecast-detail"
     form = ForecastRunForm
     list_display = (
-        "number", "battery", "made_with", "headline", "shown_state", "shown_error", "seconds", "requested_by",
-        "created",
+        "number", "battery", "shown_maker", "shown_state", "horizon", "headline", "mean_error", "shown_error",
+        "took", "requested_by", "created", "ways",
     )  # fmt: skip
-    list_filter = ("state", "kind")
+    list_filter = (
+        by_words("state", "state", {state: word for state, (_, word) in RUN_WORDS.items()}),
+        by_words("made with", "kind", WORDS_OF_KINDS),
+        ByScored,
+    )
     search_fields = ("battery__name", "forecaster_name", "error")
     date_hierarchy = "created"
     list_select_related = ("battery", "forecaster", "job", "requested_by")
@@ -194,11 +262,12 @@ class ForecastRunAdmin(KeptWhileMade, admin.ModelAdmin):
         )}),
     )  # fmt: skip
     fields_when_known = (
-        "battery", "headline", "shown_state", "shown_error", "error_line", "traceback", "script_output", "kind", "why",
+        "battery", "headline", "shown_state", "shown_error", "error_line", "traceback", "script_output", "shown_maker",
+        "why",
         "threshold", "crossing_q05", "crossing_q50", "crossing_q95", "crossing_probability", "as_of", "forecaster",
         "forecaster_name", "forecaster_version", "script_sha256", "load", "estimator",
         "newest_estimate", "history_rows", "sql", "result_rows", "result_columns", "seconds", "job", "requested_by",
-        "created", "finished", "links",
+        "created", "finished", "files",
     )  # fmt: skip
 
     def has_change_permission(self, request: HttpRequest, obj: ForecastRun | None = None) -> bool:
@@ -219,30 +288,51 @@ class ForecastRunAdmin(KeptWhileMade, admin.ModelAdmin):
     def number(self, run: ForecastRun) -> str:
         return f"#{run.pk}"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ForecastRun]:
+        scores = ForecastScore.objects.filter(run=OuterRef("pk")).order_by().values("run")
+        mean = scores.annotate(mean=Sum("sum_absolute") / Sum("points", output_field=FloatField())).values("mean")
+        return super().get_queryset(request).annotate(mean_absolute=Subquery(mean))
+
     @admin.display(description="state", ordering="state")
-    def shown_state(self, run: ForecastRun) -> str:
-        return run.state_now
+    def shown_state(self, run: ForecastRun) -> SafeString:
+        sign, word = RUN_WORDS[run.state_now]
+        return badge(sign, word, run.error_now)
+
+    @admin.display(description="made with")
+    def shown_maker(self, run: ForecastRun) -> str:
+        if run.kind == ForecasterKind.SCRIPT:
+            return run.made_with
+        chosen = f", which chose {WORDS_OF_KINDS[run.made_by]}" if run.made_by not in ("", run.kind) else ""
+        return WORDS_OF_KINDS[run.kind] + chosen
+
+    @admin.display(description="ahead")
+    def horizon(self, run: ForecastRun) -> str:
+        days = float(run.load.get("ahead_time") or 0.0) / 86_400.0
+        if not days:
+            return "—"
+        return f"{days / 365.25:.1f} y" if days > 730 else f"{days:.3g} d"
+
+    @admin.display(description="mean error of SOH", ordering="mean_absolute", empty_value="—")
+    def mean_error(self, run: Any) -> str | None:
+        return None if run.mean_absolute is None else f"{100 * run.mean_absolute:.2f} %"
+
+    @admin.display(description="time", ordering="seconds", empty_value="—")
+    def took(self, run: ForecastRun) -> str | None:
+        return None if run.seconds is None else f"{run.seconds:.1f} s"
 
     @admin.display(description="error")
     def shown_error(self, run: ForecastRun) -> str:
         return run.error_now
 
-    @admin.display(description="links")
-    def links(self, run: ForecastRun) -> SafeString:
-        return links_to(
-            ("Page", address_of("forecast", run.pk)),
-            ("API", reverse("forecast-detail", args=[run.pk])),
-            ("CSV", f"{reverse('forecast-result', args=[run.pk])}?format=csv" if run.state == RunState.DONE else ""),
-        )
+    @admin.display(description="result", empty_value="—")
+    def files(self, run: ForecastRun) -> SafeString | None:
+        if run.state != RunState.DONE:
+            return None
+        return links_to(("CSV", f"{reverse('forecast-result', args=[run.pk])}?format=csv"))
 
-    @admin.action(description="Forecast again", permissions=["change"])
-    def forecast_again(self, request: HttpRequest, runs: QuerySet[ForecastRun]) -> None:
-        queued, skipped = 0, []
-        for run in runs:
-            try:
-                run_again(run, request.user)
-                queued += 1
-            except Refused as refused:
-                skipped.append(refused.message)
-        tail = f", {len(skipped)} skipped: {skipped[0]}" if skipped else "."
-        self.message_user(request, f"{queued} queued{tail}", messages.WARNING if skipped else messages.SUCCESS)
+    @asked_first(
+        "Forecast again", done="queued", button="Forecast again", role=Role.OPERATOR, permissions=("add",),
+        warning="Each is asked for once more, with what is known now; the old ones stay.",
+    )  # fmt: skip
+    def forecast_again(self, request: HttpRequest, run: ForecastRun) -> None:
+        run_again(run, request.user)

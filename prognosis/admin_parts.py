@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
 
 class KeptWhileMade:
@@ -29,15 +26,3 @@ class KeptAsIs:
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def links_to(*links: tuple[str, str]) -> SafeString:
-    return format_html_join(" · ", '<a href="{}">{}</a>', ((address, word) for word, address in links if address))
-
-
-def address_of(route: str, number: int) -> str:
-    """Of a page, or empty where the site has none of that name: pages lie in the room above."""
-    try:
-        return reverse(route, args=[number])
-    except NoReverseMatch:
-        return ""

@@ -8,45 +8,44 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, address_of, by_words, is_sure, question
 from access.errors import Refused
 from access.roles import Role, role_of
 from datahub.models import Battery
-from prognosis.admin_parts import KeptAsIs, KeptWhileMade, address_of, links_to
+from prognosis.admin_parts import KeptAsIs, KeptWhileMade
 from prognosis.forecasting.groups import Chosen, GroupAsk, request_fleet
 from prognosis.forecasting.load import load_from
 from prognosis.models import Comparison, FleetForecast
+from prognosis.states import WORDS_OF_KINDS
 
 TEN_YEARS = 10 * 365.25 * 86_400.0
 
 
-class OnlyRead(KeptWhileMade, KeptAsIs):
+class OnlyRead(OurPages, KeptWhileMade, KeptAsIs):
     """Asked for on the pages and over REST; here they are found, and deleted."""
 
     @admin.display(description="#", ordering="id")
     def number(self, group: FleetForecast | Comparison) -> str:
         return f"#{group.pk}"
 
-    @admin.display(description="links")
-    def links(self, group: FleetForecast | Comparison) -> SafeString:
-        kind = "fleet" if isinstance(group, FleetForecast) else "comparison"
-        page = address_of("fleet-forecast" if kind == "fleet" else kind, group.pk)
-        return links_to(("Page", page), ("API", reverse(f"{kind}-detail", args=[group.pk])))
+    @admin.display(description="made with", ordering="kind")
+    def shown_kind(self, group: FleetForecast | Comparison) -> str:
+        return WORDS_OF_KINDS.get(group.kind, group.kind)
 
 
 @admin.register(FleetForecast)
 class FleetForecastAdmin(OnlyRead, admin.ModelAdmin):
+    page_route, api_route = "fleet-forecast", "fleet-detail"
     search_fields = ("title",)
     show_full_result_count = False
     list_select_related = ("job", "requested_by")
-    list_display = ("number", "title", "kind", "total", "job", "requested_by", "created")
-    list_filter = ("kind",)
+    list_display = ("number", "title", "shown_kind", "total", "job", "requested_by", "created", "ways")
+    list_filter = (by_words("made with", "kind", WORDS_OF_KINDS),)
     date_hierarchy = "created"
     fields = (
         "title",
-        "kind",
+        "shown_kind",
         "options",
         "threshold",
         "load",
@@ -55,20 +54,20 @@ class FleetForecastAdmin(OnlyRead, admin.ModelAdmin):
         "job",
         "requested_by",
         "created",
-        "links",
     )
     readonly_fields = fields
 
 
 @admin.register(Comparison)
 class ComparisonAdmin(OnlyRead, admin.ModelAdmin):
-    list_display = ("number", "title", "battery", "kind", "total", "job", "requested_by", "created")
-    list_filter = ("kind",)
+    page_route, api_route = "comparison", "comparison-detail"
+    list_display = ("number", "title", "battery", "shown_kind", "total", "job", "requested_by", "created", "ways")
+    list_filter = (by_words("made with", "kind", WORDS_OF_KINDS),)
     search_fields = ("title", "battery__name")
     show_full_result_count = False
     list_select_related = ("battery", "job", "requested_by")
     date_hierarchy = "created"
-    fields = ("title", "battery", "kind", "options", "threshold", "total", "job", "requested_by", "created", "links")
+    fields = ("title", "battery", "shown_kind", "options", "threshold", "total", "job", "requested_by", "created")
     readonly_fields = fields
 
 
@@ -78,6 +77,11 @@ def forecast_batteries(model_admin: admin.ModelAdmin, request: HttpRequest, batt
     if role_of(request.user) < Role.OPERATOR:
         model_admin.message_user(request, "Forecasting needs the role operator.", messages.ERROR)
         return None
+    if not is_sure(request):
+        return question(
+            model_admin, request, batteries, button="Forecast",
+            warning="One forecast for each battery, ten years ahead; one job makes them all.",
+        )  # fmt: skip
     load = load_from({"ahead_time": TEN_YEARS}, strict=True, resolution=None)
     names = list(batteries.values_list("name", flat=True))
     try:

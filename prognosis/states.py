@@ -14,6 +14,15 @@ class ForecasterKind:
     ALL = (SCRIPT, *BUILT_IN)
 
 
+# A kind as people read it.
+WORDS_OF_KINDS = {
+    ForecasterKind.SCRIPT: "Script",
+    ForecasterKind.AUTO: "Built-in: best of all",
+    ForecasterKind.TREND: "Built-in: trend",
+    ForecasterKind.AGEING: "Built-in: ageing model",
+}
+
+
 class ForecasterState:
     """Of a forecaster."""
 

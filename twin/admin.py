@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, address_of, asked_first, badge, by_words, in_words, told
 from access.errors import Refused
-from access.roles import Role, role_of
+from access.roles import Role
 from jobs.queries import jobs_of
+from twin import battery_columns as battery_columns  # gives the list of batteries its health
 from twin import measured_admin as measured_admin  # registers what was measured
 from twin.admin_filters import ByConsistency
 from twin.admin_views import results_page
@@ -27,10 +28,11 @@ from twin.queries import newest_covariance, newest_mean
 from twin.registration import register_estimator, retry_estimator
 from twin.results import delete_results
 from twin.scripts import numbered_lines
-from twin.states import condition_of, rows_behind
+from twin.states import Kind, Stored, condition_of, rows_behind
 from twin.versions import follow, promote, roll_back, stop_following
 
 JOBS_SHOWN = 5
+KINDS = {Kind.JOINT_UKF: "Built-in filter", Kind.SCRIPT: "Script"}
 UNREAD = tuple(f"{track}__{name}" for track in ("progress", "recomputation") for name in ("checkpoint", "evidence"))
 
 
@@ -48,24 +50,32 @@ class SupportFiles(admin.TabularInline):
 
 
 @admin.register(Estimator)
-class EstimatorAdmin(admin.ModelAdmin):
+class EstimatorAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
+    api_route = "estimator-detail"
     form = EstimatorForm
     list_display = (
         "battery",
         "version",
-        "kind",
+        "shown_kind",
         "shown_state",
         "lag",
         "soh",
-        "is_current",
-        "followed",
+        "standing",
         "last_error",
         "registered",
+        "ways",
     )
     list_display_links = ("battery", "version")
-    list_filter = ("state", ByConsistency, "kind", "is_current", "followed")
+    list_filter = (
+        by_words("state", "state", {word: word.capitalize() for word in (Stored.WAITING, Stored.READY, Stored.FAILED)}),
+        ByConsistency,
+        by_words("kind", "kind", KINDS),
+        ("is_current", admin.BooleanFieldListFilter),
+        ("followed", admin.BooleanFieldListFilter),
+    )
+    date_hierarchy = "registered"
     search_fields = ("battery__name", "last_error", "files__name")
     show_full_result_count = False
     actions = ("retry", "promote", "roll_back", "follow", "stop_following", "delete_results")
@@ -126,14 +136,32 @@ class EstimatorAdmin(admin.ModelAdmin):
 
     # --- what is shown ---------------------------------------------------------------------------------------------
     @admin.display(description="state", ordering="state")
-    def shown_state(self, estimator: Estimator) -> str:
+    def shown_state(self, estimator: Estimator) -> SafeString:
         condition = condition_of(estimator)
-        return f"{condition.shape} {condition.state}"
+        return badge(condition.shape, condition.state.capitalize(), condition.sentence)
+
+    @admin.display(description="kind", ordering="kind")
+    def shown_kind(self, estimator: Estimator) -> str:
+        return KINDS.get(estimator.kind, estimator.kind)
+
+    @admin.display(description="version is", ordering="-is_current")
+    def standing(self, estimator: Estimator) -> SafeString | str:
+        if estimator.is_current:
+            return badge("●", "Current", "Its estimates are the battery's.")
+        if estimator.followed:
+            then = "Promoted when it has caught up." if estimator.promote_when_caught_up else "Promoted by hand."
+            return badge("◐", "Followed", f"Stepped beside the current version. {then}")
+        return badge("■", "Stands still", "Another version is current.")
+
+    def page_of(self, estimator: Estimator) -> str:
+        own = address_of("estimator", estimator.pk)
+        battery = address_of("dashboard", estimator.battery.name)
+        return own or (f"{battery}?tab=health" if battery else "")
 
     @admin.display(description="state")
-    def sentence(self, estimator: Estimator) -> str:
+    def sentence(self, estimator: Estimator) -> SafeString:
         condition = condition_of(estimator)
-        return f"{condition.shape} {condition.state.capitalize()}: {condition.sentence}"
+        return told(condition.shape, condition.state.capitalize(), condition.sentence)
 
     @admin.display(description="consistency")
     def consistency(self, estimator: Estimator) -> str:
@@ -201,70 +229,78 @@ class EstimatorAdmin(admin.ModelAdmin):
         return format_html_join(
             "",
             '<div><a href="{}">{}</a> {} {}</div>',
-            ((_address("job", job.pk), job, job.state, job.error) for job in jobs),
+            ((address_of("job", job.pk), job, job.state, job.error) for job in jobs),
         )
 
     @admin.display(description="links")
     def links(self, estimator: Estimator) -> SafeString:
         links = (
             ("New version from this", f"{reverse('admin:twin_estimator_add')}?from={estimator.pk}"),
-            ("Battery", _address("admin:datahub_battery_change", estimator.battery_id)),
-            ("Page", _address("estimator", estimator.pk) or _address("dashboard", estimator.battery.name)),
+            ("Battery", address_of("admin:datahub_battery_change", estimator.battery_id)),
+            ("Page", address_of("estimator", estimator.pk) or address_of("dashboard", estimator.battery.name)),
             ("API", reverse("estimator-detail", args=[estimator.pk])),
             ("Estimates as CSV", f"{reverse('estimator-estimates', args=[estimator.pk])}?format=csv"),
         )
         return format_html_join(" · ", '<a href="{}">{}</a>', ((address, word) for word, address in links if address))
 
     # --- what can be done ------------------------------------------------------------------------------------------
-    @admin.action(description="Retry", permissions=["add"])
-    def retry(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
-        self._do_each(request, estimators, "retried", lambda each: retry_estimator(each, request.user))
+    @asked_first("Retry", done="retried", button="Retry", role=Role.ENGINEER, permissions=("add",))
+    def retry(self, request: HttpRequest, estimator: Estimator) -> None:
+        retry_estimator(estimator, request.user)
 
-    @admin.action(description="Promote: make it the current version", permissions=["add"])
-    def promote(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
-        self._do_each(request, estimators, "promoted", lambda each: promote(each, request.user))
+    @asked_first(
+        "Promote: make it the current version", done="promoted", button="Promote", role=Role.ENGINEER,
+        permissions=("add",), undo="roll_back",
+        warning="Their estimates become the batteries' at once. The versions before stand still, ready to be rolled back to.",
+    )  # fmt: skip
+    def promote(self, request: HttpRequest, estimator: Estimator) -> bool:
+        if estimator.is_current:
+            return False
+        promote(estimator, request.user)
+        return True
 
-    @admin.action(description="Roll back to the version before", permissions=["add"])
-    def roll_back(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
-        self._do_each(request, estimators, "rolled back", lambda each: roll_back(each, request.user))
+    @asked_first(
+        "Roll back to the version before", done="rolled back", button="Roll back", role=Role.ENGINEER,
+        permissions=("add",),
+        warning="The version that was current before each of them becomes so again, and goes on where it stood.",
+    )  # fmt: skip
+    def roll_back(self, request: HttpRequest, estimator: Estimator) -> None:
+        roll_back(estimator, request.user)
 
-    @admin.action(description="Follow: step it beside the current version", permissions=["add"])
-    def follow(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
-        self._do_each(request, estimators, "followed", follow)
+    @asked_first(
+        "Follow: step it beside the current version", done="followed", button="Follow", role=Role.ENGINEER,
+        permissions=("add",), undo="stop_following",
+    )  # fmt: skip
+    def follow(self, request: HttpRequest, estimator: Estimator) -> None:
+        follow(estimator)
 
-    @admin.action(description="Stop following", permissions=["add"])
-    def stop_following(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> None:
-        self._do_each(request, estimators, "no longer followed", stop_following)
+    @asked_first(
+        "Pause: stop following", done="no longer followed", button="Pause", role=Role.ENGINEER, permissions=("add",),
+        undo="follow", warning="They stand still unless they are current; what they have estimated stays.",
+    )  # fmt: skip
+    def stop_following(self, request: HttpRequest, estimator: Estimator) -> None:
+        stop_following(estimator)
 
-    @admin.action(description="Delete results, keep the version", permissions=["delete"])
+    @admin.action(description="Replay: delete results and estimate all rows anew", permissions=["delete"])
     def delete_results(self, request: HttpRequest, estimators: QuerySet[Estimator]) -> HttpResponse | None:
         """Tells first what would go, and asks."""
         if request.POST.get("sure") != "yes":
             return results_page(request, self, estimators)
         also_current = request.POST.get("even_if_current") == "yes"
-        word = "emptied of results"
-        self._do_each(request, estimators, word, lambda each: delete_results(each, even_if_current=also_current))
-        return None
-
-    def _do_each(
-        self, request: HttpRequest, estimators: QuerySet[Estimator], word: str, verb: Callable[[Estimator], Any]
-    ) -> None:
-        if role_of(request.user) < Role.ENGINEER:
-            self.message_user(request, "This needs the role engineer.", messages.ERROR)
-            return
         done, skipped = 0, []
         for estimator in estimators:
             try:
-                verb(estimator)
+                delete_results(estimator, even_if_current=also_current)
                 done += 1
             except Refused as refused:
                 skipped.append(refused.message)
-        tail = f", {len(skipped)} skipped: {skipped[0]}" if skipped else "."
-        self.message_user(request, f"{done} {word}{tail}", messages.WARNING if skipped else messages.SUCCESS)
+        level = messages.WARNING if skipped else messages.SUCCESS
+        self.message_user(request, in_words(done, "emptied of results", skipped), level)
+        return None
 
 
 @admin.register(VersionChange)
-class VersionChangeAdmin(admin.ModelAdmin):
+class VersionChangeAdmin(OurPages, admin.ModelAdmin):
     """Which version took the place of which: written down by the verbs, never by hand."""
 
     list_display = ("battery", "before_version", "after_version", "reason", "by", "at")
@@ -282,11 +318,3 @@ class VersionChangeAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: VersionChange | None = None) -> bool:
         return False
-
-
-def _address(route: str, argument: Any) -> str:
-    """Of a page, or empty where the site has none of that name: pages lie in the room above."""
-    try:
-        return reverse(route, args=[argument])
-    except NoReverseMatch:
-        return ""

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, address_of
 from jobs.admin import ReadOnly
 from twin.measured import totals_of
 from twin.measuring.records import MeasuredCycle, MeasuredProgress, MeasuredResistance
@@ -19,10 +20,13 @@ HOUR = 3600.0
 UNKNOWN = "—"
 
 
-class _Measured(ReadOnly, admin.ModelAdmin):
+class _Measured(OurPages, ReadOnly, admin.ModelAdmin):
     search_fields = ("battery__name",)
     list_select_related = ("battery",)
     show_full_result_count = False
+
+    def page_of(self, measured: Any) -> str:
+        return address_of("dashboard", measured.battery.name)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

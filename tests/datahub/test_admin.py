@@ -148,7 +148,7 @@ def test_a_viewer_sees_the_record_and_changes_nothing(client, user_with_role, ba
 
 def test_a_battery_links_to_its_page_rows_and_api(admin, battery):
     text = page(admin.get(change(battery)))
-    assert "● Live: Last row" in text
+    assert re.search(r"tone-ok[^>]*>.*#shape-ok.*Live</span> Last row", text)
     for address in (
         "/dashboard/cell%20%3C3%3E",
         f"/admin/datahub/battery/{battery.pk}/rows/",
@@ -201,17 +201,17 @@ def test_the_filter_finds_what_the_state_says(admin, battery, age, interval, fin
 
 def test_actions_finish_and_reopen_and_say_what_they_skipped(admin, battery):
     other = Battery.objects.create(name="b")
-    post = {"_selected_action": [battery.pk, other.pk]}
-    admin.post(reverse(LIST), {"action": "finish", "_selected_action": [other.pk]})
+    post = {"_selected_action": [battery.pk, other.pk], "sure": "yes"}
+    admin.post(reverse(LIST), {"action": "finish", "_selected_action": [other.pk], "sure": "yes"})
     text = page(admin.post(reverse(LIST), {"action": "finish", **post}, follow=True))
-    assert "1 finished, 1 skipped: finished already." in text
+    assert "1 finished, 1 skipped: it is so already." in text
     admin.post(reverse(LIST), {"action": "reopen", **post})
     assert not Battery.objects.exclude(finished_at=None).exists()
 
 
 def test_a_viewers_actions_are_refused(client, user_with_role, battery):
     client.force_login(user_with_role("viewer"))
-    client.post(reverse(LIST), {"action": "finish", "_selected_action": [battery.pk]})
+    client.post(reverse(LIST), {"action": "finish", "_selected_action": [battery.pk], "sure": "yes"})
     assert Battery.objects.get().finished_at is None
 
 
@@ -220,7 +220,7 @@ def test_several_are_exported_as_an_archive_of_a_file_each(admin, battery):
 
     store_records("b", [{"test_time": 0.0}])
     ids = list(Battery.objects.values_list("pk", flat=True))
-    answer = admin.post(reverse(LIST), {"action": "export", "_selected_action": ids})
+    answer = admin.post(reverse(LIST), {"action": "export", "_selected_action": ids, "sure": "yes"})
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     assert [name.split("_", 1)[1] for name in archive.namelist()] == ["b.parquet", "cell_3.parquet"]
     assert pq.read_table(io.BytesIO(archive.read(archive.namelist()[1]))).num_rows == 60

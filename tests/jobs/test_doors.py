@@ -85,7 +85,7 @@ def test_the_admin_retries_what_failed_and_says_what_it_skipped(client, user_wit
     Job.objects.filter(pk=done.pk).update(state=State.DONE)
     answer = client.post(
         reverse("admin:jobs_job_changelist"),
-        {"action": "retry_jobs", "_selected_action": [failed.pk, done.pk]},
+        {"sure": "yes", "action": "retry_jobs", "_selected_action": [failed.pk, done.pk]},
         follow=True,
     )
     assert f"1 retried, 1 skipped: Job #{done.pk} is done; only a failed or cancelled job is retried, and once." in (

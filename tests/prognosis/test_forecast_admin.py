@@ -140,7 +140,7 @@ def test_a_version_that_failed_can_be_loaded_again(engineer, register, work, wit
     forecaster = register()
     with without_walls():
         work()
-    chosen = {"action": "load_again", "_selected_action": [forecaster.pk]}
+    chosen = {"action": "load_again", "_selected_action": [forecaster.pk], "sure": "yes"}
     assert engineer.post("/admin/prognosis/forecaster/", chosen).status_code == 302
     work()
     forecaster.refresh_from_db()
@@ -215,7 +215,7 @@ def test_forecasts_can_be_made_again_and_those_that_cannot_are_told(served, brow
     operator = browser_of("operator")
     run = request_run(served, load_from({"ahead_time": 3}))
     work()
-    chosen = {"action": "forecast_again", "_selected_action": [run.pk]}
+    chosen = {"action": "forecast_again", "_selected_action": [run.pk], "sure": "yes"}
     operator.post("/admin/prognosis/forecastrun/", chosen)
     assert ForecastRun.objects.count() == 2
     Forecaster.objects.all().delete()
@@ -247,7 +247,7 @@ def test_operators_forecast_and_engineers_register(role, registers, runs, browse
 @pytest.mark.parametrize("role", ["viewer", "operator"])
 def test_an_action_of_engineers_is_not_open_to_others(role, browser_of, register):
     forecaster = register()
-    chosen = {"action": "load_again", "_selected_action": [forecaster.pk]}
+    chosen = {"action": "load_again", "_selected_action": [forecaster.pk], "sure": "yes"}
     page = browser_of(role).post("/admin/prognosis/forecaster/", chosen, follow=True).content.decode()
     assert "Load again" not in page
     assert forecaster.load_job_id == Forecaster.objects.get().load_job_id

@@ -216,7 +216,7 @@ def test_an_action_of_the_admin_writes_nothing_for_a_lesser_role(role, furnished
             "parameterset": furnished.parameter_set, "comparison": furnished.comparison,
             "fleetforecast": furnished.fleet, "logintries": LoginTries.objects.get(),
         }[model]  # fmt: skip
-        chosen = {"action": name, "_selected_action": [str(record.pk)], "post": "yes"}
+        chosen = {"action": name, "_selected_action": [str(record.pk)], "post": "yes", "sure": "yes"}
         with CaptureQueriesContext(connection) as asked, transaction.atomic():
             client.post(f"/admin/{app}/{model}/", chosen)
             transaction.set_rollback(True)

@@ -161,7 +161,7 @@ def test_an_action_on_batteries_queues_a_fit_for_each_and_tells_why_not(battery,
 
     answer = client.post(
         reverse("admin:datahub_battery_changelist"),
-        {"action": "fit_cell_model", "_selected_action": chosen},
+        {"action": "fit_cell_model", "_selected_action": chosen, "sure": "yes"},
         follow=True,
     )
 

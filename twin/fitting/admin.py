@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.admin_parts import OurPages, is_sure, question
 from access.errors import Refused
 from access.roles import Role, role_of
 from datahub.admin import BatteryAdmin
@@ -23,12 +24,13 @@ from twin.health import DEVIATIONS_OF_BAND
 
 
 @admin.register(ParameterSet)
-class ParameterSetAdmin(ModelAdmin):
+class ParameterSetAdmin(OurPages, ModelAdmin):
     """What a fit found never changes, save its title."""
 
-    list_display = ("title", "battery", "capacity", "resistance", "rows", "nis", "doubts", "created")
+    page_route, api_route = "parameter-set", "parameter-set-detail"
+    list_display = ("title", "battery", "capacity", "resistance", "rows", "nis", "doubts", "created", "ways")
+    date_hierarchy = "created"
     list_select_related = ("battery",)
-    list_filter = ("created",)
     search_fields = ("title", "source", "battery__name")
     show_full_result_count = False
     change_form_template = "admin/twin/parameterset/change_form.html"
@@ -120,10 +122,15 @@ class ParameterSetAdmin(ModelAdmin):
 
 
 @admin.action(description="Fit a cell model to the data", permissions=["view"])
-def fit_cell_model(of: ModelAdmin, request: HttpRequest, batteries: QuerySet[Battery]) -> None:
+def fit_cell_model(of: ModelAdmin, request: HttpRequest, batteries: QuerySet[Battery]) -> HttpResponse | None:
     if role_of(request.user) < Role.ENGINEER:
         of.message_user(request, "Fitting a cell model needs the role engineer.", messages.ERROR)
-        return
+        return None
+    if not is_sure(request):
+        return question(
+            of, request, batteries, button="Fit cell models",
+            warning="One job for each battery; it finds an OCV curve and resistances in its rows, and takes minutes.",
+        )  # fmt: skip
     jobs, refusals = [], []
     for battery in batteries:
         try:
@@ -137,6 +144,7 @@ def fit_cell_model(of: ModelAdmin, request: HttpRequest, batteries: QuerySet[Bat
         of.message_user(request, format_html("Queued as job {}; each names its parameter set when done.", links))
     for refusal in refusals:
         of.message_user(request, refusal, messages.ERROR)
+    return None
 
 
 def offer_fits() -> None:
