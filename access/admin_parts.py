@@ -107,6 +107,20 @@ class OurPages:
         return [(name, verb.button) for name, (verb, _, _) in found.items() if hasattr(verb, "button")]
 
 
+class SeenInline(admin.TabularInline):
+    """What stands under a record: seen, never changed there."""
+
+    template = "admin/seen_inline.html"
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def asked_first(
     description: str,
     *,

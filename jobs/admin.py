@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from access.admin_parts import OurPages, address_of, asked_first, badge, by_words, links_to, words_of_kind
+from access.admin_parts import OurPages, SeenInline, address_of, asked_first, badge, by_words, links_to, words_of_kind
 from access.roles import Role
 from jobs import queue
 from jobs.models import Job, JobLine, Shard, State, Worker
@@ -40,12 +40,10 @@ class ReadOnly:
         return False
 
 
-class JobLines(ReadOnly, admin.TabularInline):
+class JobLines(SeenInline):
     model = JobLine
     fields = ("at", "text")
     readonly_fields = fields
-    extra = 0
-    can_delete = False
     verbose_name_plural = "log"
 
 
@@ -110,25 +108,23 @@ class JobAdmin(OurPages, ReadOnly, admin.ModelAdmin):
     def took(self, job: Job) -> str:
         return "—" if job.seconds is None else f"{job.seconds:.1f} s"
 
-    @asked_first("Retry", done="retried", button="Retry jobs", role=Role.OPERATOR)
+    @asked_first("Retry", done="retried", button="Retry", role=Role.OPERATOR)
     def retry_jobs(self, request: HttpRequest, job: Job) -> None:
         """Each as a job of its own; those that have not failed are passed over."""
         queue.retry(job, request.user)
 
     @asked_first(
-        "Cancel", done="cancelled", button="Cancel jobs", role=Role.OPERATOR,
+        "Cancel", done="cancelled", button="Cancel job", role=Role.OPERATOR,
         warning="One that waits ends now. One that runs is asked to stop, and ends at its next report.",
     )  # fmt: skip
     def cancel_jobs(self, request: HttpRequest, job: Job) -> None:
         queue.cancel(job, request.user.get_username())
 
 
-class HeldShards(ReadOnly, admin.TabularInline):
+class HeldShards(SeenInline):
     model = Shard
     fields = ("number", "taken", "lease_until")
     readonly_fields = fields
-    extra = 0
-    can_delete = False
     verbose_name_plural = "shards of the fleet that it holds"
 
 

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from access.admin_parts import OurPages, address_of, asked_first, badge, by_words, links_to, told
+from access.admin_parts import OurPages, SeenInline, address_of, asked_first, badge, by_words, links_to, told
 from access.errors import Refused
 from access.roles import Role
 from prognosis import group_admin  # noqa: F401  (registers more records)
-from prognosis.admin_parts import KeptAsIs, KeptWhileMade
+from prognosis.admin_parts import KeptWhileMade
 from prognosis.forecast_forms import ForecastRunForm
 from prognosis.forecasting.runs import request_run, run_again
 from prognosis.forms import QUERY, SCRIPT, ForecasterForm
@@ -47,13 +47,13 @@ RUN_WORDS = {
 }
 
 
-class SupportFiles(KeptAsIs, admin.TabularInline):
+class SupportFiles(SeenInline):
     model = SupportFile
     fields = ("name", "size", "sha256")
     readonly_fields = fields
 
 
-class ServedBatteries(KeptAsIs, admin.TabularInline):
+class ServedBatteries(SeenInline):
     model = ServedBattery
     fields = ("battery_name",)
     readonly_fields = fields

@@ -8,20 +8,23 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from access.admin_parts import OurPages, address_of, asked_first, badge, by_words, in_words, told
+from access.admin_parts import OurPages, SeenInline, address_of, asked_first, badge, by_words, in_words, links_to, told
 from access.errors import Refused
 from access.roles import Role
+from jobs.admin import WORDS as WORDS_OF_JOBS
+from jobs.models import State as JobState
 from jobs.queries import jobs_of
 from twin import battery_columns as battery_columns  # gives the list of batteries its health
 from twin import measured_admin as measured_admin  # registers what was measured
 from twin.admin_filters import ByConsistency
-from twin.admin_views import results_page
+from twin.admin_views import check_page, results_page
 from twin.fitting import admin as fitting_admin  # noqa: F401  (registers parameter sets)
-from twin.forms import EstimatorForm, beginning_from
+from twin.forms import PARAMETER, EstimatorForm, beginning_from
 from twin.health import DEVIATIONS_OF_BAND, health_of
 from twin.models import Estimator, SupportFile, VersionChange
 from twin.queries import newest_covariance, newest_mean
@@ -30,23 +33,23 @@ from twin.results import delete_results
 from twin.scripts import numbered_lines
 from twin.states import Kind, Stored, condition_of, rows_behind
 from twin.versions import follow, promote, roll_back, stop_following
+from uploads.editing import changes_between
+from uploads.storage import text_of
 
 JOBS_SHOWN = 5
+GROUPS = (
+    ("OCV table", ("ocv_soc", "ocv_voltage", "ocv_interpolation")),
+    ("Resistances", ("r0_ohm", "rc_pairs", "has_hysteresis", "coulombic_efficiency")),
+    ("Where it begins", ("initial_soc", "initial_rc_currents_a", "initial_hysteresis_v", "initial_covariance")),
+    ("How sure it is", ("process_noise_per_second", "process_noise", "sensor_variance", "gate_sigmas")),
+)
 KINDS = {Kind.JOINT_UKF: "Built-in filter", Kind.SCRIPT: "Script"}
 UNREAD = tuple(f"{track}__{name}" for track in ("progress", "recomputation") for name in ("checkpoint", "evidence"))
 
 
-class SupportFiles(admin.TabularInline):
+class SupportFiles(SeenInline):
     model = SupportFile
     fields = readonly_fields = ("name", "size", "sha256")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Estimator)
@@ -80,32 +83,35 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
     show_full_result_count = False
     actions = ("retry", "promote", "roll_back", "follow", "stop_following", "delete_results")
     fields_when_known = (
-        "sentence", "consistency", "shown_traceback", "numbered_script", "estimates", "cursor", "lag", "skipped",
-        "script_output",
-        "parameters", "required_time", "entry", "library_versions", "script_sha256", "registered_by", "registered",
-        "last_jobs", "links",
+        "sentence", "load_test", "shown_traceback", "standing", "go_on", "consistency", "estimates", "cursor", "lag",
+        "skipped", "script_output", "shown_kind", "changes", "numbered_script", "shown_parameters", "entry",
+        "required_time", "script_sha256", "library_versions", "registered_by", "registered", "last_jobs",
     )  # fmt: skip
 
     def has_change_permission(self, request: HttpRequest, obj: Estimator | None = None) -> bool:
         return obj is None and super().has_change_permission(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Estimator]:
-        found = super().get_queryset(request).select_related("battery", "progress", "recomputation", "registered_by")
+        found = (
+            super()
+            .get_queryset(request)
+            .select_related("battery", "progress", "recomputation", "registered_by", "load_job")
+        )
         return found.defer(*UNREAD)
 
     def get_fieldsets(self, request: HttpRequest, obj: Estimator | None = None) -> Any:
         if obj is not None:
-            return [(None, {"fields": self.fields_when_known})]
+            return self._fieldsets_when_known(obj)
         return [
             (None, {"fields": ("battery_name", "kind", "promote_when_caught_up")}),
+            *_fieldsets_of_filter(),
             (
-                "Built-in filter",
+                "Script",
                 {
-                    "fields": ("parameter_set", "preset", "parameters", *EstimatorForm.parameter_fields()),
-                    "description": "A fitted parameter set, or a preset and the cell's capacity, are enough.",
+                    "fields": ("definition", "script_file", "files", "keep_files_of", "required_time"),
+                    "classes": ("for-script",),
                 },
             ),
-            ("Script", {"fields": ("definition", "script_file", "files", "keep_files_of", "required_time")}),
         ]
 
     def get_form(self, request: HttpRequest, obj: Estimator | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -133,6 +139,52 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
             battery_name=form.cleaned_data["battery_name"], **form.wishes, registered_by=request.user
         )
         obj.__dict__.update(stored.__dict__)  # the admin goes on with the object that it made
+
+    def _fieldsets_when_known(self, estimator: Estimator) -> Any:
+        went_wrong = ("shown_traceback",) if estimator.traceback else ()
+        printed = ("script_output",) if estimator.script_output else ()
+        changed = ("changes",) if estimator.version > 1 else ()
+        made_of = ("numbered_script", "entry", "required_time", "script_sha256")
+        if not estimator.is_script:
+            made_of = ("shown_parameters",)
+        state = ("load_test",) if estimator.is_script else ()
+        return [
+            (None, {"fields": ("sentence", *state, *went_wrong, "standing", "go_on")}),
+            ("Estimates", {"fields": ("consistency", "estimates", "cursor", "lag", "skipped", *printed)}),
+            ("What it is made of", {"fields": ("shown_kind", *changed, *made_of)}),
+            (
+                "Where it comes from",
+                {
+                    "fields": ("library_versions", "registered_by", "registered", "last_jobs"),
+                    "classes": ("collapse",),
+                },
+            ),
+        ]
+
+    def get_urls(self) -> list[Any]:
+        check = path("check-script/", self.admin_site.admin_view(check_page), name="twin_estimator_check")
+        return [check, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The page draws the OCV table: of this version, or of the presets that may be chosen."""
+        record = kwargs.get("obj")
+        if record is None:
+            from energykit.presets import PRESETS  # noqa: PLC0415  (numpy; a web process boots without it)
+
+            context["presets"] = {
+                key: {"ocv_soc": each.ocv_soc, "ocv_voltage": each.ocv_voltage} for key, each in PRESETS.items()
+            }
+        elif record.parameters:
+            context["ocv_table"] = {name: record.parameters[name] for name in ("ocv_soc", "ocv_voltage")}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: Estimator, post_url_continue: str | None = None) -> HttpResponse:
+        """On to the record: there a script's load test is followed."""
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        what = "Its script is being loaded in the sandbox." if obj.is_script else "Workers step it as rows come."
+        self.message_user(request, f"{obj} is registered. {what}", messages.SUCCESS)
+        return redirect("admin:twin_estimator_change", obj.pk)
 
     # --- what is shown ---------------------------------------------------------------------------------------------
     @admin.display(description="state", ordering="state")
@@ -164,8 +216,67 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
         return told(condition.shape, condition.state.capitalize(), condition.sentence)
 
     @admin.display(description="consistency")
-    def consistency(self, estimator: Estimator) -> str:
-        return estimator.progress.consistency
+    def consistency(self, estimator: Estimator) -> SafeString:
+        """A parameter that the sentence names leads to its field in the form of a new version."""
+        form = f"{reverse('admin:twin_estimator_add')}?from={estimator.pk}"
+        parts = estimator.progress.consistency.split("`")
+        return format_html_join(
+            "",
+            "{}",
+            (
+                (format_html('<a href="{}#id_{}{}">{}</a>', form, PARAMETER, part, part) if place % 2 else part,)
+                for place, part in enumerate(parts)
+            ),
+        )
+
+    @admin.display(description="load test")
+    def load_test(self, estimator: Estimator) -> SafeString:
+        """Of its script, in the sandbox; the page follows the job."""
+        job = estimator.load_job
+        if job is None:
+            return badge("○", "Not loaded")
+        sign, word = WORDS_OF_JOBS[job.state]
+        page = links_to((f"Job #{job.pk}", address_of("job", job.pk)))
+        if not job.has_ended:
+            follows = '{} <span role="status" data-follow-job="{}">{}</span> {}'
+            return format_html(follows, badge(sign, word), reverse("job-detail", args=[job.pk]), job.message, page)
+        if job.state != JobState.DONE:
+            return format_html("{} {} {}", badge(sign, word), estimator.last_error or job.error, page)
+        return format_html("{} It defines {}, found in {:.1f} s. {}", badge("●", "Loaded"), estimator.entry,
+                           job.seconds or 0.0, page)  # fmt: skip
+
+    @admin.display(description="parameters")
+    def shown_parameters(self, estimator: Estimator) -> SafeString | str:
+        from energykit.ukf import field_descriptions  # noqa: PLC0415  (numpy; a web process boots without it)
+
+        given = estimator.parameters or {}
+        return format_html_join(
+            "",
+            '<div class="rovi-fact"><span>{}</span> {} {}</div>',
+            (
+                (described.title, _short(given[described.name]), described.unit)
+                for described in field_descriptions()
+                if described.name in given
+            ),
+        )
+
+    @admin.display(description="changed since the version before")
+    def changes(self, estimator: Estimator) -> SafeString | str:
+        before = (
+            Estimator.objects.filter(battery=estimator.battery_id, version__lt=estimator.version)
+            .order_by("-version")
+            .first()
+        )
+        if before is None:
+            return "The version before is deleted."
+        if before.kind != estimator.kind:
+            return f"v{before.version} was of the kind {KINDS.get(before.kind, before.kind)}."
+        names = (f"v{before.version}", f"v{estimator.version}")
+        if estimator.is_script:
+            return changes_between(text_of(before.script), text_of(estimator.script), names) or "Not a line."
+        old, new = before.parameters or {}, estimator.parameters or {}
+        changed = [(name, _short(old.get(name)), _short(new[name])) for name in new if new[name] != old.get(name)]
+        return format_html_join("", "<div><code>{}</code>: {} → {}</div>", changed) or "No parameter."
 
     @admin.display(description="rows behind")
     def lag(self, estimator: Estimator) -> str:
@@ -232,16 +343,17 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
             ((address_of("job", job.pk), job, job.state, job.error) for job in jobs),
         )
 
-    @admin.display(description="links")
-    def links(self, estimator: Estimator) -> SafeString:
-        links = (
+    @admin.display(description="go on")
+    def go_on(self, estimator: Estimator) -> SafeString:
+        return links_to(
             ("New version from this", f"{reverse('admin:twin_estimator_add')}?from={estimator.pk}"),
             ("Battery", address_of("admin:datahub_battery_change", estimator.battery_id)),
-            ("Page", address_of("estimator", estimator.pk) or address_of("dashboard", estimator.battery.name)),
-            ("API", reverse("estimator-detail", args=[estimator.pk])),
+            (
+                "All versions",
+                f"{reverse('admin:twin_estimator_changelist')}?battery__id__exact={estimator.battery_id}",
+            ),
             ("Estimates as CSV", f"{reverse('estimator-estimates', args=[estimator.pk])}?format=csv"),
         )
-        return format_html_join(" · ", '<a href="{}">{}</a>', ((address, word) for word, address in links if address))
 
     # --- what can be done ------------------------------------------------------------------------------------------
     @asked_first("Retry", done="retried", button="Retry", role=Role.ENGINEER, permissions=("add",))
@@ -251,7 +363,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
     @asked_first(
         "Promote: make it the current version", done="promoted", button="Promote", role=Role.ENGINEER,
         permissions=("add",), undo="roll_back",
-        warning="Their estimates become the batteries' at once. The versions before stand still, ready to be rolled back to.",
+        warning="Their estimates become the batteries' at once. The versions before stand still.",
     )  # fmt: skip
     def promote(self, request: HttpRequest, estimator: Estimator) -> bool:
         if estimator.is_current:
@@ -318,3 +430,34 @@ class VersionChangeAdmin(OurPages, admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: VersionChange | None = None) -> bool:
         return False
+
+
+def _short(value: Any) -> str:
+    """A number to six digits, a list of many by its ends."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_short(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        if value and isinstance(value[0], list):
+            return f"{len(value)} × {len(value[0])}, diagonal {_short([row[i] for i, row in enumerate(value)])}"
+        return "; ".join(_short(each) for each in value) or "none"
+    return {True: "yes", False: "no", None: "—"}.get(value, str(value)) if not isinstance(value, str) else value
+
+
+def _fieldsets_of_filter() -> list[Any]:
+    """The parameters in groups; what is in none of them comes last."""
+    rest = list(EstimatorForm.parameter_fields())
+    groups = []
+    for title, names in GROUPS:
+        fields = [PARAMETER + name for name in names if PARAMETER + name in rest]
+        rest = [name for name in rest if name not in fields]
+        groups.append((title, {"fields": fields, "classes": ("for-filter",)}))
+    begin = {
+        "fields": ("parameter_set", "preset", PARAMETER + "capacity_ah"),
+        "classes": ("for-filter",),
+        "description": "A fitted parameter set, or a preset and the cell's capacity, are enough.",
+    }
+    rest = [name for name in rest if name != PARAMETER + "capacity_ah"]
+    more = {"fields": (*rest, "parameters"), "classes": ("for-filter", "collapse")}
+    return [("Built-in filter", begin), *groups, ("Temperature, and all parameters as JSON", more)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django import forms
@@ -13,12 +14,13 @@ from twin.models import Estimator, ParameterSet
 from twin.registration import checked_parameters
 from twin.states import Kind
 from twin.validators import check_required_time, check_script, check_support_files
+from uploads.editing import ScriptEditor, ScriptFile
 from uploads.forms import SeveralFiles, with_kept
 from uploads.storage import text_of
 
 KINDS = [
     (Kind.JOINT_UKF, "Built-in: joint unscented filter over SOC, RC currents, hysteresis, capacity and R0"),
-    (Kind.SCRIPT, "Script: a Python file that defines an object `estimator`"),
+    (Kind.SCRIPT, "Script: Python that defines an object called estimator"),
 ]
 PARAMETER = "parameter_"  # before the names of the fields of a single parameter
 
@@ -33,10 +35,27 @@ class JsonText(forms.CharField):
         try:
             return json.loads(text, parse_constant=_no_constant)
         except ValueError as wrong:
-            raise forms.ValidationError(f"This is no JSON: {wrong}. A list is written [0, 0.5, 1].") from None
+            raise forms.ValidationError(_why_unread(text, wrong)) from None
 
     def prepare_value(self, value: Any) -> Any:
         return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _why_unread(text: str, wrong: ValueError) -> str:
+    """
+    >>> _why_unread("2,5", ValueError())
+    'Write the number with a point: 2.5.'
+    >>> _why_unread("0, 0.5, 1", ValueError())
+    'Put the list in brackets: [0, 0.5, 1].'
+    >>> _why_unread("[0, 1", json.JSONDecodeError("Expecting ',' delimiter", "[0, 1", 5))
+    'This cannot be read after character 5. A number is written 2.5, a list [0, 0.5, 1], a map {"ohm": 0.01}.'
+    """
+    if re.fullmatch(r"[-+]?\d+,\d+", text):
+        return f"Write the number with a point: {text.replace(',', '.')}."
+    if re.fullmatch(r"[-+.\deE]+(\s*[,;]\s*[-+.\deE]+)+", text):
+        return f"Put the list in brackets: [{text.replace(';', ',')}]."
+    place = f"after character {wrong.pos}" if isinstance(wrong, json.JSONDecodeError) else f"({wrong})"
+    return f'This cannot be read {place}. A number is written 2.5, a list [0, 0.5, 1], a map {{"ohm": 0.01}}.'
 
 
 def _no_constant(name: str) -> float:
@@ -47,14 +66,20 @@ class EstimatorForm(forms.ModelForm):
     """A new version; once valid, `wishes` is what `register_estimator` takes beside the battery's name."""
 
     battery_name = forms.CharField(
-        max_length=255, label="Battery", help_text="It need not exist yet.", widget=forms.TextInput(attrs={"size": 60})
+        max_length=255,
+        label="Battery",
+        help_text="It need not exist yet.",
+        widget=forms.TextInput(attrs={"size": 60, "data-suggest": "/api/v1/batteries/?search="}),
     )
     kind = forms.ChoiceField(choices=KINDS, initial=Kind.JOINT_UKF, widget=forms.RadioSelect)
 
     definition = forms.CharField(
-        required=False, strip=False, label="Script", widget=forms.Textarea(attrs={"rows": 24, "cols": 100})
+        required=False, strip=False, label="Script", widget=ScriptEditor("admin:twin_estimator_check")
     )
-    script_file = forms.FileField(required=False, label="or as a file", help_text="A file counts more than the text.")
+    script_file = forms.FileField(
+        required=False, label="or as a file", help_text="A file counts more than the text.",
+        widget=ScriptFile(into="definition"),
+    )  # fmt: skip
     files: Any = SeveralFiles(
         required=False, label="Support files", help_text="They lie beside the script when it runs."
     )
@@ -98,6 +123,11 @@ class EstimatorForm(forms.ModelForm):
         given["preset"].choices = [("", "none"), *((key, each.title) for key, each in PRESETS.items())]
         given["keep_files_of"].queryset = Estimator.objects.all()
         given["parameter_set"].queryset = ParameterSet.objects.only("title")
+        kept = given["keep_files_of"].queryset.filter(pk=self.initial.get("keep_files_of") or 0).first()
+        if kept is not None and (names := [file.name for file in kept.files.all()]):
+            given[
+                "files"
+            ].help_text += f" Kept from v{kept.version}: {', '.join(names)}; one of equal name replaces it."
         for described in field_descriptions():
             self.fields[PARAMETER + described.name] = JsonText(
                 required=False,
