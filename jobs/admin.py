@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
@@ -28,6 +29,20 @@ WORDS = {
 
 def titles_of_kinds() -> dict[str, str]:
     return {kind.name: kind.title for kind in kinds()}
+
+
+def load_test_of(job: Job | None, error: str, entry: str) -> SafeString:
+    """How the sandbox took a script; while the job is under way, static/js/admin/follow_job.js follows it."""
+    if job is None:
+        return badge("●", "Loaded") if entry else badge("○", "Not loaded")
+    sign, word = WORDS[job.state]
+    page = links_to((f"Job #{job.pk}", address_of("job", job.pk)))
+    if not job.has_ended:
+        follows = '{} <span role="status" data-follow-job="{}">{}</span> {}'
+        return format_html(follows, badge(sign, word), address_of("job-detail", job.pk), job.message, page)
+    if job.state != State.DONE or error:
+        return format_html("{} {} {}", badge(sign if job.state != State.DONE else "✕", word), error or job.error, page)
+    return format_html("{} in {} s; it defines {}. {}", badge("●", "Loaded"), f"{job.seconds or 0.0:.1f}", entry, page)
 
 
 class ReadOnly:

@@ -8,16 +8,18 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.db.models import Exists, FloatField, Max, OuterRef, QuerySet, Subquery, Sum
 from django.forms import ModelForm
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from access.admin_parts import OurPages, SeenInline, address_of, asked_first, badge, by_words, links_to, told
 from access.errors import Refused
 from access.roles import Role
+from jobs.admin import load_test_of
 from prognosis import group_admin  # noqa: F401  (registers more records)
-from prognosis.admin_parts import KeptWhileMade
+from prognosis.admin_parts import KeptWhileMade, check_page
 from prognosis.forecast_forms import ForecastRunForm
 from prognosis.forecasting.runs import request_run, run_again
 from prognosis.forms import QUERY, SCRIPT, ForecasterForm
@@ -31,6 +33,7 @@ from prognosis.models import (
 )
 from prognosis.registration import queue_loading, register_built_in, register_forecaster
 from prognosis.states import WORDS_OF_KINDS, ForecasterKind, ForecasterState
+from uploads.editing import changes_between
 from uploads.storage import text_of
 
 RUNS_SHOWN = 20
@@ -83,7 +86,8 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
         "name", "batteries", ("kind", "preset"), "sql_query", "definition", "script_file", "files", "keep_files_of",
     )  # fmt: skip
     fields_when_known = (
-        "state_sentence", "shown_kind", "options", "numbered_script", "last_traceback", "sql_query", "entry",
+        "state_sentence", "load_test", "shown_kind", "changes", "options", "numbered_script",
+        "last_traceback", "sql_query", "entry",
         "library_versions", "script_sha256", "registered_by", "registered", "last_runs", "go_on",
     )  # fmt: skip
 
@@ -92,6 +96,18 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Forecaster | None = None) -> tuple[Any, ...]:
         return self.fields_when_known if obj else self.fields_when_new
+
+    def get_urls(self) -> list[Any]:
+        check = path("check-script/", self.admin_site.admin_view(check_page), name="prognosis_forecaster_check")
+        return [check, *super().get_urls()]
+
+    def response_add(self, request: HttpRequest, obj: Forecaster, post_url_continue: str | None = None) -> HttpResponse:
+        """On to the record: there a script's load test is followed."""
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        what = "Its script is being loaded in the sandbox." if obj.is_script else "Forecasts are made with it now."
+        self.message_user(request, f"{obj} is registered. {what}")
+        return redirect("admin:prognosis_forecaster_change", obj.pk)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Forecaster | None = None) -> tuple[str, ...]:
         return self.fields_when_known if obj else ()
@@ -183,6 +199,24 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
         ]
         return format_html('<pre class="script">{}</pre>', format_html_join("\n", "{}", lines))
 
+    @admin.display(description="load test")
+    def load_test(self, forecaster: Forecaster) -> SafeString | str:
+        """Of its script, in the sandbox; the page follows the job."""
+        return load_test_of(forecaster.load_job, forecaster.last_error, forecaster.entry)
+
+    @admin.display(description="changed since the version before")
+    def changes(self, forecaster: Forecaster) -> SafeString | str:
+        older = Forecaster.objects.filter(name=forecaster.name, version__lt=forecaster.version).order_by("-version")
+        before = older.first()
+        if before is None:
+            return "There is none."
+        if not (before.is_script and forecaster.is_script):
+            return f"v{before.version} was {WORDS_OF_KINDS.get(before.kind, before.kind)}."
+        names = (f"v{before.version}", f"v{forecaster.version}")
+        script = changes_between(text_of(before.script), text_of(forecaster.script), names)
+        query = changes_between(before.sql_query, forecaster.sql_query, names)
+        return format_html("{}{}", script, query) if script or query else "Not a line."
+
     @admin.display(description="last forecasts")
     def last_runs(self, forecaster: Forecaster) -> SafeString | str:
         runs = forecaster.runs.select_related("battery", "job")[:RUNS_SHOWN]
@@ -192,7 +226,7 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
         return format_html_join(
             "",
             '<div><a href="{}">{}</a> {} {}</div>',
-            ((reverse(change, args=[run.pk]), run, run.state_now, run.error_now) for run in runs),
+            ((reverse(change, args=[run.pk]), run, badge(*RUN_WORDS[run.state_now]), run.error_now) for run in runs),
         )
 
     def page_of(self, forecaster: Forecaster) -> str:

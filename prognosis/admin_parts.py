@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, JsonResponse
+
+from access.roles import Role, role_of
+from prognosis.validators import check_script
+from uploads.editing import syntax_of
+
+
+def check_page(request: HttpRequest) -> JsonResponse:
+    """What is wrong with the syntax of a script that is being written."""
+    if role_of(request.user) < Role.ENGINEER:
+        raise PermissionDenied("Scripts are written by the role engineer.")
+    return syntax_of(request, check_script)
 
 
 class KeptWhileMade:

@@ -254,6 +254,12 @@ class ForecastRunForm(ForecastForm, forms.ModelForm):
         model = ForecastRun
         fields = ()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("battery", "dataset_battery"):
+            if name in self.fields:
+                self.fields[name].widget.attrs["data-suggest"] = "/api/v1/batteries/?search="
+
     def _post_clean(self) -> None:
         """Puts nothing into a record: `request_run` makes it, and fields of the same name mean other things there."""
 

@@ -16,6 +16,7 @@ from prognosis.models import Forecaster
 from prognosis.states import ForecasterKind
 from prognosis.tables import sql_dialect
 from prognosis.validators import check_name, check_options, check_script, check_support_files
+from uploads.editing import ScriptEditor, ScriptFile
 from uploads.forms import SeveralFiles, with_kept
 
 KINDS = [("script", "A script of your own"), *BUILT_IN]
@@ -48,11 +49,14 @@ class ForecasterForm(forms.ModelForm):
     definition = forms.CharField(
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 20, "class": "code", "spellcheck": "false"}),
+        widget=ScriptEditor("admin:prognosis_forecaster_check"),
         label="Script",
         help_text="Defines forecast(past_estimates, load), both pandas DataFrames, and returns one.",
     )
-    script_file = forms.FileField(required=False, label="Or a script file", help_text="UTF-8; takes the text's place.")
+    script_file = forms.FileField(
+        required=False, label="Or a script file", help_text="UTF-8; takes the text's place.",
+        widget=ScriptFile(into="definition"),
+    )  # fmt: skip
     files = SeveralFiles(  # type: ignore[assignment]  # the form itself has `files`; fields live elsewhere
         required=False, label="Support files", help_text="They lie beside the script when it runs."
     )
@@ -68,6 +72,14 @@ class ForecasterForm(forms.ModelForm):
     class Meta:
         model = Forecaster
         fields = ("name", "kind", "sql_query")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        given: Any = self.fields
+        kept = Forecaster.objects.filter(pk=self.initial.get("keep_files_of") or 0).first()
+        names = [file.name for file in kept.files.all()] if kept else []
+        if names and "files" in given:
+            given["files"].help_text += f" Kept from v{kept.version}: {', '.join(names)}."  # type: ignore[union-attr]
 
     checked_script: str
     checked_files: list[File]

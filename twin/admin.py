@@ -17,7 +17,7 @@ from access.admin_parts import OurPages, SeenInline, address_of, asked_first, ba
 from access.errors import Refused
 from access.roles import Role
 from jobs.admin import WORDS as WORDS_OF_JOBS
-from jobs.models import State as JobState
+from jobs.admin import load_test_of
 from jobs.queries import jobs_of
 from twin import battery_columns as battery_columns  # gives the list of batteries its health
 from twin import measured_admin as measured_admin  # registers what was measured
@@ -232,18 +232,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
     @admin.display(description="load test")
     def load_test(self, estimator: Estimator) -> SafeString:
         """Of its script, in the sandbox; the page follows the job."""
-        job = estimator.load_job
-        if job is None:
-            return badge("○", "Not loaded")
-        sign, word = WORDS_OF_JOBS[job.state]
-        page = links_to((f"Job #{job.pk}", address_of("job", job.pk)))
-        if not job.has_ended:
-            follows = '{} <span role="status" data-follow-job="{}">{}</span> {}'
-            return format_html(follows, badge(sign, word), reverse("job-detail", args=[job.pk]), job.message, page)
-        if job.state != JobState.DONE:
-            return format_html("{} {} {}", badge(sign, word), estimator.last_error or job.error, page)
-        return format_html("{} It defines {}, found in {:.1f} s. {}", badge("●", "Loaded"), estimator.entry,
-                           job.seconds or 0.0, page)  # fmt: skip
+        return load_test_of(estimator.load_job, estimator.last_error, estimator.entry)
 
     @admin.display(description="parameters")
     def shown_parameters(self, estimator: Estimator) -> SafeString | str:
@@ -340,7 +329,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
         return format_html_join(
             "",
             '<div><a href="{}">{}</a> {} {}</div>',
-            ((address_of("job", job.pk), job, job.state, job.error) for job in jobs),
+            ((address_of("job", job.pk), job, badge(*WORDS_OF_JOBS[job.state]), job.error) for job in jobs),
         )
 
     @admin.display(description="go on")

@@ -39,7 +39,7 @@ class ScriptFile(forms.FileInput):
 
 
 def syntax_of(request: HttpRequest, check: Callable[[str], str]) -> JsonResponse:
-    """What `check` says of the posted `definition`, which is compiled and never run: {"line", "message"}, empty if well."""
+    """What `check` says of the posted `definition`, compiled and never run: {"line", "message"}, empty if well."""
     try:
         check(request.POST.get("definition", ""))
     except ScriptRefused as refused:

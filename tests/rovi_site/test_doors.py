@@ -130,6 +130,8 @@ DOORS = {
     "admin:view_on_site": "GET viewer, POST viewer",
     "admin:auth_user_password_change": "GET administrator, POST administrator",
     "admin:datahub_battery_rows": "GET viewer, POST viewer",
+    "admin:twin_estimator_check": "GET engineer, POST engineer",  # compiles what is posted, and runs nothing
+    "admin:prognosis_forecaster_check": "GET engineer, POST engineer",  # the same
     "admin:datahub_battery_download": "GET viewer, POST viewer",
     "admin:fleet_asset_readings": "GET viewer, POST viewer",
     "admin/(?P<url>.*)$": "GET viewer, POST viewer",  # nothing is there; that, too, is told to viewers alone
