@@ -144,9 +144,8 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
         went_wrong = ("shown_traceback",) if estimator.traceback else ()
         printed = ("script_output",) if estimator.script_output else ()
         changed = ("changes",) if estimator.version > 1 else ()
-        made_of = ("numbered_script", "entry", "required_time", "script_sha256")
-        if not estimator.is_script:
-            made_of = ("shown_parameters",)
+        of_script = ("numbered_script", "entry", "required_time", "script_sha256")
+        made_of = of_script if estimator.is_script else ("shown_parameters",)
         state = ("load_test",) if estimator.is_script else ()
         return [
             (None, {"fields": ("sentence", *state, *went_wrong, "standing", "go_on")}),
