@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from fleet.models import Asset
@@ -73,6 +74,7 @@ class QuarterSerializer(serializers.Serializer[Any]):
     charged = serializers.FloatField(required=False, allow_null=True, help_text="kWh into a battery.")
 
 
+@extend_schema_serializer(many=False)  # one answer, although the view lists
 class QuartersSerializer(serializers.Serializer[Any]):
     spaceship_id = serializers.IntegerField()
     units = serializers.CharField()
@@ -93,11 +95,13 @@ class ShipSerializer(serializers.Serializer[Any]):
     consumption = serializers.FloatField(help_text="kWh.")
 
 
+@extend_schema_serializer(many=False)  # one answer, although the view lists
 class TopSerializer(serializers.Serializer[Any]):
     datetime = serializers.CharField(allow_null=True, help_text="Where the window begins.")
     ships = ShipSerializer(many=True)
 
 
+@extend_schema_serializer(many=False)  # one answer, although the view lists
 class ExpectedSerializer(serializers.Serializer[Any]):
     datetime = serializers.CharField()
     expected_consumption = serializers.FloatField(help_text="kWh.")
@@ -112,6 +116,7 @@ class FleetSumSerializer(serializers.Serializer[Any]):
     assets = serializers.IntegerField()
 
 
+@extend_schema_serializer(many=False)  # one answer, although the view lists
 class FleetSerializer(serializers.Serializer[Any]):
     units = serializers.CharField()
     resolution = serializers.CharField()

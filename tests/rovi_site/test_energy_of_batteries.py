@@ -67,7 +67,7 @@ def rows_of_a_day(count=500, seed=1):
         {"test_time": float(t), "time": BEGUN + float(t), "current": float(i), "voltage": 3.2 + 0.1 * float(i)}
         for t, i in zip(time, current, strict=True)
     ]
-    return [*rows, rows[100] | {"current": 4.0}]
+    return [*rows, rows[count // 5] | {"current": 4.0}]
 
 
 def columns(rows):
@@ -116,7 +116,7 @@ def test_the_energy_of_a_cells_whole_life_is_power_by_time(shared_data):
     """110,705 rows, by the rules on arrays alone."""
     tables = pytest.importorskip("tables")
     with tables.open_file(shared_data("batch_B10A_cell_3.h5")) as file:
-        raw = file.get_node("/raw_data/table").read()
+        raw = file.root.raw_data[:]
     time, current, voltage = (np.asarray(raw[name], float) for name in ("test_time", "current", "voltage"))
     order = np.argsort(time, kind="stable")
     micro = np.rint(time[order] * 1e6).astype(np.int64)
