@@ -82,11 +82,17 @@ def drop_portion(battery_ids: list[int], now: float) -> list[int]:
     with transaction.atomic():
         # Not its key: who stores a record that refers to the battery, and holds what follows, would wait for this.
         locked = Battery.objects.select_for_update(no_key=True).defer("metadata", "description").filter(pk__in=some)
+        dropped, left = [], battery_ids[BATTERIES_A_TRANSACTION:]
         for battery in locked.order_by("pk"):
-            rows -= _drop_some(battery, rows, now)
+            if going := _drop_some(battery, rows, now):
+                dropped.append(battery)
+            rows -= going
             if rows <= 0:
-                return battery_ids[battery_ids.index(battery.pk) :]
-    return battery_ids[BATTERIES_A_TRANSACTION:]
+                left = battery_ids[battery_ids.index(battery.pk) :]
+                break
+        if dropped:
+            rows_dropped.send(sender=Battery, batteries=dropped)
+    return left
 
 
 def _drop_some(battery: Battery, most: int, now: float) -> int:
@@ -120,4 +126,3 @@ def _drop(battery: Battery, last: int, next_received: float) -> None:
     battery.first_received = next_received
     battery.save(update_fields=["dropped_rows", "dropped_to", "dropped_until", "first_test_time", "first_received"])
     forget_dropped(battery)
-    rows_dropped.send(sender=Battery, battery=battery)

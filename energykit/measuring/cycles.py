@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from energykit.measuring.interval import Interval, Row
 from energykit.measuring.rules import MeasuringRules
@@ -57,9 +57,10 @@ class OpenCycle:
     throughput_ah: float = 0.0  # up to the beginning of this cycle
     throughput_wh: float = 0.0
 
-    @classmethod
-    def first(cls, row: Row) -> OpenCycle:
-        return cls(number=row.cycle_number, start_time=row.time, highest_temperature=row.temperature)
+    def begun(self, row: Row) -> OpenCycle:
+        """With its first row."""
+        begin = {"number": row.cycle_number, "start_time": row.time, "highest_temperature": row.temperature}
+        return replace(self, **begin)
 
     def ends_at(self, before: Row, row: Row, rules: MeasuringRules) -> bool:
         """A new cycle begins at `row` where its cycle_number differs; or, where rows have none, as charging begins

@@ -139,7 +139,7 @@ class Meter:
         self._newest = row
         self.totals.note(row)
         if before is None:
-            self._cycle, self._swing = OpenCycle.first(row), Swing.first(row)
+            self._cycle, self._swing = self._cycle.begun(row), Swing.first(row)
             return
         interval = interval_between(before, row, rules.gap_seconds)
         self.totals.add(interval, before, row, rules.rest_current)
@@ -153,6 +153,19 @@ class Meter:
             self._cycle, self._swing = self._cycle.next(row), Swing.first(row)
         else:
             self._cycle.note_temperature(row)
+
+    @classmethod
+    def begun_after(
+        cls, rules: MeasuringRules, place: int, *, throughput_ah: float, throughput_wh: float, totals: Totals
+    ) -> Self:
+        """Its first row begins the cycle after that at `place`, up to whose end so much flowed in and out.
+
+        `totals` are what is known of the time before, without its rows.
+        """
+        meter = cls(rules)
+        meter.totals = totals
+        meter._cycle = OpenCycle(place=place + 1, throughput_ah=throughput_ah, throughput_wh=throughput_wh)
+        return meter
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
     def checkpoint(self) -> bytes:

@@ -12,16 +12,17 @@ from datahub.models import Battery
 from datahub.queries import battery_named
 from datahub.registration import update_battery
 from datahub.retention import drop_portion
-from tests.twin import oracle
+from energykit.measuring import MeasuringRules, Meter
+from tests.twin import cell_to_measure, oracle
 from tests.twin.conftest import catch_up
-from twin.estimation import recomputing
+from twin.estimation import fleet, recomputing, work
 from twin.estimation.claims import claim
 from twin.estimation.commit import commit
 from twin.estimation.fleet import advance_fleet
 from twin.estimation.work import with_progress, with_rows_waiting
 from twin.measuring import advancing
 from twin.measuring.advancing import advance_measurements
-from twin.measuring.records import MeasuredProgress
+from twin.measuring.records import MeasuredCheckpoint, MeasuredCycle, MeasuredProgress, MeasuredResistance
 from twin.models import EstimatorProgress, Recomputation, Recomputed
 from twin.provenance import provenance
 from twin.queries import current_estimator, estimates
@@ -68,6 +69,15 @@ def progress(name="cell"):
     return EstimatorProgress.objects.get(estimator__battery__name=name, estimator__is_current=True)
 
 
+def catch_up_first_track():
+    """Another process may be quick with it and slow with the second one."""
+    kept = work.tracks_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fleet, "tracks_of", lambda estimator: [each for each in kept(estimator) if not each.is_again])
+        while advance_fleet():
+            continue
+
+
 def measure():
     while advance_measurements():
         continue
@@ -112,8 +122,6 @@ def test_who_has_not_seen_them_moves_on_past_them():
 def test_what_was_stepped_while_they_went_is_not_written(monkeypatch):
     register()
     store_records("cell", ROWS[:20])
-    from twin.estimation import fleet
-
     committed = []
 
     def drop_first(advances):
@@ -189,6 +197,23 @@ def test_a_recomputation_that_still_needs_deleted_rows_is_given_up(monkeypatch):
     assert (progress().late_from, progress().rows_seen) == (None, 40)
 
 
+def test_a_recomputation_past_its_order_of_time_is_given_up_where_rows_go_that_only_the_first_track_has_seen():
+    register()
+    store_records("cell", [*ROWS[:30], *ROWS[31:36], ROWS[30]])
+    catch_up_first_track()
+    store_records("cell", ROWS[36:56])
+    while not Recomputation.objects.filter(in_order=False).exists():
+        advance_fleet()
+    catch_up_first_track()
+    before, again = found(), Recomputation.objects.get()
+    assert again.cursor < 50 < progress().cursor
+    keep_newest(4)
+    catch_up()
+    np.testing.assert_array_equal(found().row_ids, before.row_ids)
+    np.testing.assert_array_equal(found().means, before.means)
+    assert (progress().rows_seen, progress().rows_skipped["late"]) == (56, 1)
+
+
 def test_an_advance_of_one_that_has_seen_them_is_not_disturbed():
     register()
     store_records("cell", ROWS[:20])
@@ -236,6 +261,49 @@ def test_measuring_again_is_not_written_when_rows_that_it_read_went_meanwhile(mo
     measure()
     assert (answers[0], answers[-1]) == (False, True)
     assert MeasuredProgress.objects.get().rows_seen == 50
+
+
+@pytest.mark.parametrize("rows_gone", ["up to the end of a cycle", "to within a cycle", "to within the open cycle"])
+def test_what_was_measured_of_deleted_rows_outlasts_a_checkpoint_that_cannot_be_read(rows_gone):
+    rows, first_of_cycle = cell_to_measure.records(), {}
+    for place, row in enumerate(rows):
+        first_of_cycle.setdefault(row["cycle_number"], place)
+    gone, begun = {
+        "up to the end of a cycle": (first_of_cycle[9], first_of_cycle[9] + 1),
+        "to within a cycle": (first_of_cycle[9] + 7, first_of_cycle[10] + 1),
+        "to within the open cycle": (first_of_cycle[16] + 7, first_of_cycle[16] + 7),
+    }[rows_gone]
+    cell_to_measure.battery()
+    store_records("cell", rows)
+    measure()
+    before, resistances = of_cycles(), of_resistances()
+    assert (len(before), len(resistances) > 10) == (15, True)
+    keep_newest(len(rows) - gone)
+    MeasuredCheckpoint.objects.all().delete()
+    stored = bytes(MeasuredProgress.objects.get().checkpoint)
+    MeasuredProgress.objects.update(checkpoint=stored[:4] + b"\7\0" + stored[6:])
+    measure()
+    assert of_cycles() == before
+    assert [each for each in of_resistances() if each[0] <= begun] == [each for each in resistances if each[0] <= begun]
+    later = dict(resistances)
+    assert all(later[row_id] == ohm for row_id, ohm in of_resistances() if row_id > begun and row_id in later)
+    progress = MeasuredProgress.objects.get()
+    assert (progress.rows_seen, progress.stale_from) == (len(rows), None)
+    totals = Meter.restored(MeasuringRules.from_mapping(progress.rules), bytes(progress.checkpoint)).totals
+    if gone < first_of_cycle[16]:
+        whole = Meter.restored(MeasuringRules.from_mapping(progress.rules), stored).totals
+        assert totals.throughput_ah == pytest.approx(whole.throughput_ah, rel=1e-12)
+    else:
+        cut = sum(each["charge_ah"] for each in MeasuredCycle.objects.values("charge_ah"))
+        assert cut < totals.charge_ah < cut + 1.1 * cell_to_measure.CELL.nominal_capacity_ah
+
+
+def of_cycles():
+    return list(MeasuredCycle.objects.order_by("place").values_list(*cell_to_measure.SAME))
+
+
+def of_resistances():
+    return list(MeasuredResistance.objects.order_by("row_id").values_list("row_id", "ohm"))
 
 
 def test_where_an_estimate_comes_from_tells_what_was_deleted():

@@ -13,18 +13,20 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from datahub.queries import rows_in_order
 from energykit.errors import BadCheckpoint
-from energykit.measuring import Measured, Meter
+from energykit.measuring import Measured, Meter, Totals
 from jobs.running.process import this_process
 from jobs.shards import is_in_this_round
 from twin.measuring import tables
 from twin.measuring.commit import Again, Place, Step, checkpoint_of, commit_again
-from twin.measuring.records import MeasuredCheckpoint, MeasuredProgress
+from twin.measuring.records import MeasuredCheckpoint, MeasuredCycle, MeasuredProgress
 from twin.measuring.soc import count_soc
 from twin.measuring.work import Target, columns_to_read, meter_rows, targets
+
+SUMMED = ("charge_ah", "discharge_ah", "charge_wh", "discharge_wh", "gap_seconds")
 
 
 class MeasuringAgain:
@@ -77,7 +79,8 @@ def _start(target: Target, late_from: float | None) -> tuple[Meter, Place | None
     """A meter as it stood at the last checkpoint that no late row precedes, and where that was.
 
     Where rows were deleted, only a checkpoint after all of them will do, or else the place that it has come to: late
-    rows from before it are passed over, and other rules hold from there on.
+    rows from before it are passed over, and other rules hold from there on. Where not even that can be read, it goes on
+    after the cycles that cannot be measured anew.
     """
     for checkpoint in () if late_from is None else _usable_checkpoints(target, late_from):
         try:
@@ -89,7 +92,32 @@ def _start(target: Target, late_from: float | None) -> tuple[Meter, Place | None
         with suppress(BadCheckpoint):
             meter = Meter.restored(target.rules, bytes(target.progress.checkpoint or b""))
             return meter, meter.newest
+        return _after_kept_cycles(target, target.battery.dropped_until)
     return Meter(target.rules), None
+
+
+def _after_kept_cycles(target: Target, until: float) -> tuple[Meter, Place]:
+    """A meter after the last cycle that has deleted rows, and the place of the row that it begins with.
+
+    Of the time before it knows the sums of whole cycles: charge and energy, the time in gaps.
+    """
+    begin = (until, target.battery.dropped_to)
+    kept = MeasuredCycle.objects.filter(battery=target.battery, start_time__lte=until)
+    last = kept.order_by("-place").first()
+    if last is None:
+        return Meter(target.rules), begin
+    sums = kept.aggregate(**{name: Sum(name) for name in SUMMED})
+    meter = Meter.begun_after(
+        target.rules,
+        last.place,
+        throughput_ah=last.throughput_ah,
+        throughput_wh=last.throughput_wh,
+        totals=Totals(**sums),
+    )
+    if last.end_time > until:  # all rows of the next cycle are there; its first one is no more to be read
+        block = rows_in_order(target.battery, (last.end_time, 0), 1, columns_to_read(target.battery))
+        meter.advance(meter_rows(block))
+    return meter, meter.newest or begin
 
 
 def _usable_checkpoints(target: Target, late_from: float) -> Iterator[MeasuredCheckpoint]:

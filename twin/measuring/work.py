@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 from django.db.models import BinaryField, Exists, F, Func, IntegerField, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
@@ -27,6 +28,7 @@ from twin.models import Estimator, EstimatorProgress
 from twin.states import missing_columns
 
 ROWS_WORTH_A_ROUND = 1000  # so many waiting rows are measured without a pause
+MOST_BATTERIES_BEGUN = 1000  # in one transaction, which locks them
 MOST_UNREADABLE = 1000  # are looked for at a time
 BESIDE = ("temperature", "cycle_number")
 NOMINAL = KeyTextTransform("nominal_capacity", KeyTextTransform("battery", "battery__metadata"))
@@ -53,12 +55,19 @@ class Target:
 
 def begin_new_ones() -> None:
     """A record of progress for each battery with rows that has none."""
-    missing = in_this_round(Battery.objects.filter(rows__gt=0, measured=None), "pk")
-    missing = missing.only("dropped_to", "dropped_rows")
-    MeasuredProgress.objects.bulk_create(
-        [MeasuredProgress(battery=battery, **before_the_first_row(battery)) for battery in missing],
-        ignore_conflicts=True,
-    )
+    found = in_this_round(Battery.objects.filter(rows__gt=0, measured=None), "pk").order_by("pk")
+    if not (missing := list(found.values_list("pk", flat=True)[:MOST_BATTERIES_BEGUN])):
+        return
+    with transaction.atomic():
+        # Locked: rows that are deleted between the look and the record would be awaited for ever.
+        locked = Battery.objects.select_for_update(no_key=True).filter(pk__in=missing).order_by("pk")
+        MeasuredProgress.objects.bulk_create(
+            [
+                MeasuredProgress(battery=battery, **before_the_first_row(battery))
+                for battery in locked.only("dropped_to", "dropped_rows")
+            ],
+            ignore_conflicts=True,
+        )
 
 
 def with_work(limit: int) -> list[int]:
