@@ -19,6 +19,7 @@ from datahub.signals import rows_dropped
 SECONDS_BETWEEN_LOOKS = 5.0
 ROWS_A_TRANSACTION = 5_000
 BATTERIES_A_TRANSACTION = 200
+ROWS_A_LOOK = 100  # are read of each battery to see which are too old; more where all of them are
 LONGEST_REST_SECONDS = 0.5
 
 
@@ -100,9 +101,16 @@ def _drop_some(battery: Battery, most: int, now: float) -> int:
     if not battery.columns:
         return 0
     keeping = keeping_of(battery)
-    first = tables.oldest(connection, battery.pk, most + 1)
-    going = max(_surplus(battery, keeping), _number_of_old(first, keeping.received_before(now)))
-    going = min(going, most, len(first) - 1)
+    surplus, before = _surplus(battery, keeping), keeping.received_before(now)
+    reading = max(surplus, ROWS_A_LOOK)
+    while True:
+        reading = min(reading, most)
+        first = tables.oldest(connection, battery.pk, reading + 1)
+        old = _number_of_old(first, before)
+        if old <= reading or reading == most:
+            break
+        reading *= 4  # all that were read go, and maybe more
+    going = min(max(surplus, old), most, len(first) - 1)
     if going <= 0:
         return 0
     _drop(battery, last=first[going - 1][0], next_received=first[going][1])

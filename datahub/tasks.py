@@ -22,7 +22,7 @@ def import_file(report: Report, import_id: int) -> dict[str, Any]:
     except Refused as refused:
         note_failure(data_import, refused.message)
         raise
-    return {"battery": str(data_import.battery), **vars(counts)}
+    return {"battery": str(data_import.battery), **counts.as_map()}
 
 
 duty("charts")(Summarising().step)

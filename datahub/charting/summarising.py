@@ -61,13 +61,14 @@ def summarise_more(battery_id: int) -> bool:
     end = min(full, first + BLOCKS_A_TURN)
     if end <= first:
         return False
-    lines = tables.summarise(connection, battery_id, kinds_on_charts(columns), first, end)
+    kinds = kinds_on_charts(columns)
+    lines = tables.summarise(connection, battery_id, kinds, first, end)
     with transaction.atomic():
         locked = Battery.objects.select_for_update().filter(pk=battery_id, dropped_to=dropped_to)
         if not locked.exists():  # rows that were just read may be deleted by now
             return True
         tables.insert(connection, battery_id, lines, end)
-        tables.forget_before(connection, battery_id, tables.whole_from(connection, battery_id))
+        tables.forget_before(connection, battery_id, kinds, tables.whole_from(connection, battery_id))
     return end < full
 
 

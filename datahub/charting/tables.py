@@ -9,7 +9,7 @@ that. The table is only a shortcut: whatever it does not hold is found in the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -70,10 +70,17 @@ def next_block(connection: BaseDatabaseWrapper, battery_id: int) -> int:
     return found
 
 
-def forget_before(connection: BaseDatabaseWrapper, battery_id: int, block: int) -> None:
-    """Deletes what is told of blocks whose rows were deleted."""
+def forget_before(connection: BaseDatabaseWrapper, battery_id: int, names: Collection[str], block: int) -> None:
+    """Deletes what is told of blocks whose rows were deleted, of the columns with these names.
+
+    By name, as the table is ordered: what is kept of a long battery is not read.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {quoted(blocks_table(battery_id))} WHERE block < %s AND name <> %s", [block, TURN])
+        cursor.execute(
+            f"DELETE FROM {quoted(blocks_table(battery_id))} WHERE name IN ({', '.join(repeat('%s', len(names)))}) "
+            "AND block < %s",
+            [*names, block],
+        )
 
 
 def summarise(
@@ -118,11 +125,8 @@ def forget_up_to(connection: BaseDatabaseWrapper, battery_id: int, kinds: Mappin
     """Rows up to the one with the id `last` are deleted: their blocks go, and the one that is left in part is anew."""
     block = last // ROWS_A_BLOCK
     end = next_block(connection, battery_id)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {quoted(blocks_table(battery_id))} WHERE block <= %s AND (name <> %s OR block < %s)",
-            [block, TURN, end - 1],
-        )
+    forget_before(connection, battery_id, kinds, block + 1)
+    forget_before(connection, battery_id, [TURN], min(block + 1, end - 1))
     if block < end:
         insert(connection, battery_id, summarise(connection, battery_id, kinds, block, block + 1), block + 1)
 

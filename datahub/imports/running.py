@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,18 +24,23 @@ class Progress(Protocol):
     def log(self, line: str) -> None: ...
 
 
-@dataclass
 class Counts:
-    read: int = 0
-    stored: int = 0
-    repeated: int = 0
-    rejected: int = 0
+    """Of the file's rows; what an earlier run of the same import stored is stored by it, and not repeated."""
+
+    def __init__(self, stored_before: int = 0) -> None:
+        self.read = self.repeated = self.rejected = 0
+        self.stored = self._to_come_again = stored_before
 
     def add(self, rows: int, result: StoreResult) -> None:
+        again = min(result.repeated, self._to_come_again)
+        self._to_come_again -= again
         self.read += rows
         self.stored += result.stored
-        self.repeated += result.repeated
+        self.repeated += result.repeated - again
         self.rejected += len(result.rejected)
+
+    def as_map(self) -> dict[str, int]:
+        return {"read": self.read, "stored": self.stored, "repeated": self.repeated, "rejected": self.rejected}
 
     def __str__(self) -> str:
         return f"{self.stored} rows stored, {self.repeated} were there already, {self.rejected} refused"
@@ -51,7 +55,7 @@ def run_import(data_import: DataImport, report: Progress) -> Counts:
     """
     kinds = data_import.battery.columns if data_import.battery else {}
     rows = open_rows_apart(Path(data_import.file.path), kinds)
-    stored_before = data_import.rows_stored  # by a run of this import that was taken over or cancelled
+    counts = Counts(data_import.rows_stored)  # by runs of this import that were taken over or cancelled
     try:
         battery = data_import.battery or _battery_of(rows, data_import.file_name)
         _remember(
@@ -61,15 +65,14 @@ def run_import(data_import: DataImport, report: Progress) -> Counts:
             rows_in_file=rows.rows,
             columns=rows.names,
             skipped_columns=rows.skipped,
-            rows_read=0, rows_stored=0, rows_repeated=0, rows_rejected=0, first_rejections=[], error="",
+            rows_read=0, rows_repeated=0, rows_rejected=0, first_rejections=[], error="",
         )  # fmt: skip
         report.log(f"{rows.format}, {rows.rows} rows, columns {', '.join(rows.names.values()) or 'none'}.")
         for name, why in rows.skipped.items():
             report.log(f"Column {name!r} is left out: it {why}.")
         _take_metadata(battery, rows, report)
-        counts = _store(data_import, battery, rows, report)
-        is_of_this = counts.stored or stored_before
-        if is_of_this and _has_no_others(battery, counts):
+        _store(data_import, battery, rows, counts, report)
+        if counts.stored and _has_no_others(battery, counts):
             finish(battery)
             report.log("The test is marked as finished, so that silence is no alarm; reopen it where rows will come.")
         return counts
@@ -106,8 +109,7 @@ def _take_metadata(battery: Battery, rows: FileOfRows, report: Progress) -> None
         report.log(f"The file's metadata was left out. {refused.message}")
 
 
-def _store(data_import: DataImport, battery: Battery, rows: FileOfRows, report: Progress) -> Counts:
-    counts = Counts()
+def _store(data_import: DataImport, battery: Battery, rows: FileOfRows, counts: Counts, report: Progress) -> None:
     shown: list[dict[str, Any]] = []
     for chunk in rows.chunks():
         report.progress(counts.read / max(rows.rows, 1), f"{counts.read} of {rows.rows} rows")
@@ -126,7 +128,6 @@ def _store(data_import: DataImport, battery: Battery, rows: FileOfRows, report: 
             first_rejections=shown,
         )
     report.log(f"{counts}.")
-    return counts
 
 
 def _remember(data_import: DataImport, **values: Any) -> None:

@@ -106,8 +106,32 @@ def test_a_cancelled_import_keeps_what_it_stored_and_goes_on_when_retried(monkey
         running.run_import(wanted, Report())
     assert Battery.objects.get().rows == 2
     _, done = run_next()
-    assert (done.rows_stored, done.rows_repeated, Battery.objects.get().rows) == (2, 2, 4)
+    assert (done.rows_stored, done.rows_repeated, Battery.objects.get().rows) == (4, 0, 4)
     assert Battery.objects.get().finished_at is not None  # all of its rows are in the file
+
+
+def test_what_the_first_try_stored_counts_at_the_third():
+    class Report:
+        """Of a worker that is lost at once, or once all is stored and nothing but the end is to be written."""
+
+        def __init__(self, last_line):
+            self.last_line = last_line
+
+        def progress(self, fraction, message=""):
+            pass
+
+        def log(self, line):
+            if self.last_line in line:
+                raise ConnectionError
+
+    wanted = request_import(csv("test_time\n0\n1\n1\n3\n"), battery=Battery.objects.create(name="x"))
+    for last_line in ("rows stored", "columns"):
+        with pytest.raises(ConnectionError):
+            running.run_import(DataImport.objects.get(pk=wanted.pk), Report(last_line))
+    job, done = run_next()
+    assert (done.rows_stored, done.rows_repeated, done.rows_read) == (3, 1, 4)
+    assert job.result == {"battery": "x", "read": 4, "stored": 3, "repeated": 1, "rejected": 0}
+    assert Battery.objects.get().finished_at is not None
 
 
 def test_a_battery_deleted_while_its_file_is_read_is_not_made_again(monkeypatch):

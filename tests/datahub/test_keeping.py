@@ -1,14 +1,17 @@
 """How many rows of a battery are kept, and how long: refused when it is full, or the oldest deleted."""
 
+import re
 import time
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from access.roles import Role
-from datahub import retention
+from datahub import retention, tables
 from datahub.charting import drawing
 from datahub.charting import tables as charting_tables
 from datahub.charting.summarising import summarise_more
@@ -164,6 +167,51 @@ def test_rows_go_by_when_they_were_received_in_portions(monkeypatch):
     assert times() == [float(t) for t in range(2, 10)]
     assert (drop_all().dropped_rows, times()) == (5, [5.0, 6.0, 7.0, 8.0, 9.0])
     assert due(time.time()) == []
+
+
+@pytest.mark.parametrize("keeping", [{"most_rows": 9_995, "when_full": "drop"}, {"keep_days": 1.0}])
+def test_to_delete_a_few_rows_few_are_read(keeping, monkeypatch):
+    found = battery(**keeping)
+    Battery.objects.filter(pk=found.pk).update(keep_days=None, most_rows=None)
+    store_columns("cell", {"test_time": np.arange(10_000.0).tolist()})
+    Battery.objects.filter(pk=found.pk).update(**keeping)
+    age(2.0, rows_up_to=5)
+    oldest, read = tables.oldest, []
+    monkeypatch.setattr(tables, "oldest", lambda *asked: (given := oldest(*asked), read.append(len(given)))[0])
+    assert drop_all().dropped_rows == 5
+    assert sum(read) <= 2 * retention.ROWS_A_LOOK
+
+
+def test_many_rows_that_are_too_old_go_in_one_look(monkeypatch):
+    battery(keep_days=1.0)
+    store_columns("cell", {"test_time": np.arange(3_000.0).tolist()})
+    age(2.0, rows_up_to=2_500)
+    assert drop_portion(due(time.time()), time.time()) == []
+    assert battery_named("cell").dropped_rows == 2_500
+
+
+def test_deleting_a_few_rows_does_not_read_all_that_is_told_of_blocks(monkeypatch):
+    """The table is ordered by name and block; its plan has to say that both are looked up."""
+    found = battery()
+    store_columns("cell", {"test_time": np.arange(1_000.0).tolist()})
+    assert not summarise_more(found.pk)
+    update_battery(battery_named("cell"), most_rows=700, when_full="drop")
+    with CaptureQueriesContext(connection) as asked:
+        drop_all()
+    deleting = [each["sql"] for each in asked if each["sql"].startswith('DELETE FROM "blocks_')]
+    assert len(deleting) == 2
+    for statement in deleting:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET LOCAL enable_seqscan = off")  # which is quicker with so few
+                cursor.execute("SET LOCAL enable_bitmapscan = off")
+                cursor.execute(f"EXPLAIN {statement}")
+                plan = " ".join(line for (line,) in cursor.fetchall())
+                assert re.search(r"Index Cond: .*name.* AND \(block <", plan), plan
+            else:
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+                plan = " ".join(line[-1] for line in cursor.fetchall())
+                assert "(name=? AND block<?)" in plan, plan
 
 
 def test_the_duty_looks_now_and_then_and_serves_every_battery(settings, monkeypatch):
