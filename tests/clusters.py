@@ -47,7 +47,9 @@ def why_none() -> str:
 class Cluster:
     """As a context it is made and answers inside, and is gone outside. Its files lie in `folder`."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, **options: int) -> None:
+        """`options` as in postgresql.conf."""
+        self.options = {"max_connections": 200, **options}
         self._is_own = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="rovi-cluster-"))
         self.data = self.folder / "data"
@@ -87,7 +89,8 @@ class Cluster:
 
     def launch(self) -> None:
         """Without waiting: recovery after a kill takes its time."""
-        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder), "-c", "max_connections=200"]
+        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
+        options += [f"--{name}={value}" for name, value in self.options.items()]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(self._program("postgres")), "-D", str(self.data), *options],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -62,7 +63,7 @@ class Writer:
         except FileNotFoundError:
             return False
         with file:
-            self._add(name, file, path.stat().st_size)
+            self._add(name, file, os.fstat(file.fileno()).st_size)
         return True
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from rovi_site.backup import postgresql, sqlite
 from rovi_site.backup.archive import DATABASE, MANIFEST, SECRET_KEY, UPLOADS, Manifest, Writer, described
 from rovi_site.backup.errors import CannotBackUp
+
+LOST_AND_FOUND = "lost+found"  # of a disk of its own, which only root may read
 
 
 def back_up(target: Path, *, with_secret_key: bool = False) -> Path:
@@ -37,6 +40,18 @@ def back_up(target: Path, *, with_secret_key: bool = False) -> Path:
     return target
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """In order; what goes while it is walked, as records are deleted, is left out. Raises OSError."""
+    for place, folders, names in os.walk(folder, onerror=_unless_gone):
+        folders[:] = sorted(set(folders) - {LOST_AND_FOUND})
+        yield from (path for name in sorted(names) if (path := Path(place, name)).is_file())
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 def _make(folder: Path, target: Path, with_secret_key: bool) -> None:
     snapshot, draft = folder / DATABASE, folder / "archive"
     applied = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
@@ -52,9 +67,8 @@ def _make(folder: Path, target: Path, with_secret_key: bool) -> None:
     writer.add_bytes(MANIFEST, described(Manifest(made, connection.vendor, applied)))
     writer.add_file(DATABASE, snapshot)
     uploads = Path(settings.MEDIA_ROOT)
-    for path in sorted(uploads.rglob("*")):
-        if path.is_file():
-            writer.add_file(f"{UPLOADS}/{path.relative_to(uploads).as_posix()}", path)
+    for path in files_below(uploads):
+        writer.add_file(f"{UPLOADS}/{path.relative_to(uploads).as_posix()}", path)
     if with_secret_key:
         writer.add_bytes(SECRET_KEY, settings.SECRET_KEY.encode() + b"\n")
     writer.close()

@@ -19,6 +19,7 @@ from jobs.queries import any_worker_is_alive
 from rovi_site.backup import postgresql, sqlite
 from rovi_site.backup.archive import DATABASE, SECRET_KEY, UPLOADS, Manifest, manifest_of, unpack
 from rovi_site.backup.errors import CannotRestore
+from rovi_site.backup.making import LOST_AND_FOUND, files_below
 from rovi_site.env import CannotStart
 from rovi_site.serving.preparation import migrate, prepare_folder
 
@@ -45,6 +46,12 @@ class Steps:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             shutil.move(source, target)  # which may lie on another disk
             self.undoing.append(lambda: _move_again(target, source))
+
+    def move_contents(self, source: Path, target: Path) -> None:
+        """The folder itself stays: it may be the root of a disk of its own."""
+        for path in sorted(source.iterdir()) if source.exists() else ():
+            if path.name != LOST_AND_FOUND:
+                self.move(path, target / path.name)
 
     def undo(self) -> None:
         """All of them; raises CannotRestore, which names those that could not be undone."""
@@ -91,10 +98,12 @@ def _restore_alone(path: Path, manifest: Manifest, replace: bool) -> Restored:
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=settings.ROVI_DATA) as staged:
         new = Path(staged)
         unpack(path, new)
+        if manifest.vendor == "postgresql":
+            _check_loading(new / DATABASE)
         try:
             where = _put_database(new / DATABASE, aside, f"before_restore_{stamp}", steps)
-            steps.move(Path(settings.MEDIA_ROOT), aside / UPLOADS)
-            steps.move(new / UPLOADS, Path(settings.MEDIA_ROOT))
+            steps.move_contents(Path(settings.MEDIA_ROOT), aside / UPLOADS)
+            steps.move_contents(new / UPLOADS, Path(settings.MEDIA_ROOT))
             with_secret_key = (new / SECRET_KEY).exists()
             if with_secret_key:
                 steps.move(settings.ROVI_DATA / "secret_key", aside / SECRET_KEY)
@@ -124,11 +133,13 @@ def _check_versions(manifest: Manifest) -> None:
             f"This backup was made by a later version of ROVI: its migration {unknown[0]} is not known here. Install "
             "that version first."
         )
-    if manifest.vendor == "postgresql":
-        try:
-            postgresql.check_programs("pg_restore")
-        except postgresql.ProgramFailed as missing:
-            raise CannotRestore(str(missing)) from None
+
+
+def _check_loading(snapshot: Path) -> None:
+    try:
+        postgresql.check_loading(snapshot)
+    except postgresql.ProgramFailed as wrong:
+        raise CannotRestore(str(wrong)) from None
 
 
 def _check_nobody_works() -> None:
@@ -144,8 +155,7 @@ def _check_nobody_works() -> None:
 
 
 def _has_anything() -> bool:
-    uploads = Path(settings.MEDIA_ROOT)
-    if uploads.exists() and any(path.is_file() for path in uploads.rglob("*")):
+    if any(files_below(Path(settings.MEDIA_ROOT))):
         return True
     if connection.vendor == "postgresql":
         return postgresql.has_tables()

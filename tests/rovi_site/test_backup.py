@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from django.db import connection
 
 from rovi_site.backup.archive import DATABASE, MANIFEST, Manifest, Writer, described, manifest_of, unpack
 from rovi_site.backup.errors import CannotRestore
+from rovi_site.backup.making import files_below
+from rovi_site.backup.restoring import Steps
 from tests import services
 from tests.disturbed import Stand, batteries
 from tests.sending import acknowledged_in
@@ -145,7 +148,9 @@ def test_what_is_refused_changes_nothing(restored, archives, tmp_path):
 
 def test_what_was_there_lies_aside(source, restored, archives):
     change(restored, "UPDATE jobs_worker SET heartbeat = '2020-01-01 00:00:00+00'")
+    folder = (restored.data / "uploads").stat().st_ino
     assert "What was there before is in" in restored.manage("restore", "--replace", str(archives / "at-rest.tar"))
+    assert (restored.data / "uploads").stat().st_ino == folder  # a disk of its own may be mounted there
     assert restored.everything() == source.everything()
     (aside,) = restored.data.glob("before-restore-*/uploads")
     assert (aside / "imports" / "α file").exists()
@@ -178,6 +183,33 @@ def made(path: Path, *, vendor: str = "", migrations: list[str] | None = None) -
     writer.add_bytes(DATABASE, b"nonsense" * 1000)
     writer.close()
     return str(path)
+
+
+# --- uploads -------------------------------------------------------------------------------------------------------
+def test_files_that_go_while_they_are_listed_are_left_out(tmp_path):
+    for name in ("a/1", "b/c/2", "d/3"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(name)
+    found = files_below(tmp_path)
+    seen = [next(found).name]
+    shutil.rmtree(tmp_path / "b")
+    assert [*seen, *(path.name for path in found)] == ["1", "3"]
+    assert list(files_below(tmp_path / "nowhere")) == []
+
+
+def test_what_lies_in_a_folder_is_moved_and_moved_back_and_the_folder_stays(tmp_path):
+    folder, aside, new = tmp_path / "uploads", tmp_path / "aside", tmp_path / "new"
+    for name in ("uploads/scripts/1", "uploads/lost+found/x", "new/scripts/2"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(name)
+    steps, before = Steps(), folder.stat().st_ino
+    steps.move_contents(folder, aside)
+    steps.move_contents(new, folder)
+    assert sorted(path.name for path in folder.rglob("*")) == ["2", "lost+found", "scripts", "x"]
+    assert (aside / "scripts" / "1").exists()
+    steps.undo()
+    assert sorted(path.name for path in folder.rglob("*")) == ["1", "lost+found", "scripts", "x"]
+    assert folder.stat().st_ino == before
 
 
 # --- the archive alone ---------------------------------------------------------------------------------------------
