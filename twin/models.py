@@ -164,7 +164,7 @@ class Track(Stand):
 class EstimatorProgress(Track):
     """How far an estimator has come. Apart from Estimator, so that saving a form never writes an old cursor back.
 
-    Everything here changes only in the transaction that stores the estimates it speaks of, except the lease.
+    Everything here changes only in the transaction that stores the estimates it speaks of, except who steps it.
     """
 
     estimator = models.OneToOneField(Estimator, on_delete=models.CASCADE, primary_key=True, related_name="progress")
@@ -173,7 +173,6 @@ class EstimatorProgress(Track):
     replaced = models.DateTimeField(null=True, help_text="When that was last.")
 
     owner = models.CharField(max_length=200, blank=True, help_text="The process that steps it now, or did last.")
-    lease_until = models.DateTimeField(null=True, help_text="Until then nobody else may.")
     fence = models.BigIntegerField(default=0, help_text="Counts the claims; a commit of an older claim is refused.")
 
     is_again = False
@@ -206,7 +205,7 @@ class Recomputation(Track):
     Its estimates go into a scratch table. It begins at a kept checkpoint before the late rows and goes in order of
     (test_time, row id) as far as row `up_to`, where the first track stood; then in order of arrival, until it has
     caught up with the first track and replaces it.
-    The lease and the fence of EstimatorProgress count for both.
+    The fence of EstimatorProgress counts for both.
     """
 
     estimator = models.OneToOneField(

@@ -89,7 +89,6 @@ class MeasuredProgress(models.Model):
 
     updated = models.DateTimeField(null=True, db_index=True, help_text="When it was measured last.")
     owner = models.CharField(max_length=200, blank=True, help_text="The process that measures now, or did last.")
-    lease_until = models.DateTimeField(null=True, help_text="Until then nobody else may.")
     fence = models.BigIntegerField(default=0, help_text="Counts the claims; a commit of an older claim is refused.")
 
     class Meta:
