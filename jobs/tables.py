@@ -5,6 +5,18 @@ from __future__ import annotations
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
+def now(connection: BaseDatabaseWrapper) -> float:
+    """The database's clock, Unix time, s."""
+    statement = (
+        "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8"
+        if connection.vendor == "postgresql"
+        else "SELECT (julianday('now') - 2440587.5) * 86400.0"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return float(cursor.fetchone()[0])
+
+
 def lock_shards_of(connection: BaseDatabaseWrapper, owner: str) -> dict[int, int]:
     """Fences by number of the shards that `owner` holds, which nobody takes until the transaction ends.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from access.auditing import Deed, doing
 from access.errors import Refused
 from jobs.errors import JobCancelled, LeaseLost
 from jobs.models import Job, JobLine, State
@@ -27,8 +29,13 @@ def run_job(job: Job) -> None:
     Where the database went away meanwhile, the job is begun again if it has tries left. Raises django.db.Error when not
     even that can be written; then its lease runs out, and it is taken back.
     """
-    with under_way(job.pk):
+    with under_way(job.pk), _as_its_requester(job):
         _run(job, Report(job))
+
+
+def _as_its_requester(job: Job) -> AbstractContextManager[None]:
+    """What a job changes is the doing of who asked for it."""
+    return doing(Deed("job", user=job.requested_by)) if job.requested_by else nullcontext()
 
 
 def _run(job: Job, report: Report) -> None:

@@ -24,6 +24,7 @@ from django.db.models.functions import Now
 from jobs.models import Shard, Worker
 from jobs.queries import alive_workers
 from jobs.running.process import is_dead
+from jobs.running.waking import Waking
 from jobs.shards import Round, this_round
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,9 @@ WARN_EVERY_SECONDS = 60.0
 class ShardKeeper:
     """Of one worker. `told`: the numbers it shall take and no others; None: its share of those told to nobody."""
 
-    def __init__(self, worker: Worker, told: Collection[int] | None = None) -> None:
+    def __init__(self, worker: Worker, told: Collection[int] | None = None, waking: Waking | None = None) -> None:
         self.worker = worker
+        self._waking = waking or Waking()
         self.told = None if told is None else frozenset(told)
         self._held: dict[int, int] = {}  # number to fence
         self._leaving: set[int] = set()
@@ -153,12 +155,16 @@ class ShardKeeper:
             log.info("Leaves shards %s to other workers.", _listed(done))
 
     def _take(self, wanted: Collection[int], room: int) -> None:
-        free = Q(lease_until=None) | Q(lease_until__lte=Now()) | Q(owner__in=list(filter(is_dead, _holders())))
-        # Longer than any lease: it was taken before the clock was set back. Who holds it and lives renews it, or is
-        # refused at its next commit.
-        free |= Q(lease_until__gt=Now() + timedelta(seconds=2 * settings.JOB_LEASE_SECONDS))
+        if room <= 0:
+            return
+        free = Q(lease_until=None) | Q(owner__in=list(filter(is_dead, _owners())))
+        if not self._waking.is_recent():
+            # Longer than any lease: it was taken before the clock was set back. Who holds it and lives renews it, or is
+            # refused at its next commit.
+            beyond = Now() + timedelta(seconds=2 * settings.JOB_LEASE_SECONDS)
+            free |= Q(lease_until__lte=Now()) | Q(lease_until__gt=beyond)
         found = Shard.objects.filter(free, number__in=wanted).order_by("number").values_list("number", flat=True)
-        if room <= 0 or not found.exists():
+        if not found.exists():
             return
         with transaction.atomic():
             # One that a commit has locked is somebody's who lives, or is free a moment later: nobody waits for it.
@@ -177,6 +183,10 @@ class ShardKeeper:
 def _holders() -> set[str]:
     """Names of the processes whose leases have not run out."""
     return set(Shard.objects.filter(lease_until__gt=Now()).values_list("owner", flat=True))
+
+
+def _owners() -> set[str]:
+    return set(Shard.objects.exclude(owner="").values_list("owner", flat=True))
 
 
 def _lease_end() -> CombinedExpression:

@@ -24,6 +24,7 @@ from jobs.running.claim import claim, claim_next_job, renew_leases, take_back_lo
 from jobs.running.process import this_process
 from jobs.running.run import run_job
 from jobs.running.shards import ShardKeeper
+from jobs.running.waking import Waking
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class WorkerProcess:
             process=this_process(),
             shards=None if told is None else sorted(told),
         )
-        self.keeper = ShardKeeper(self.worker, told)
+        self._waking = Waking()
+        self.keeper = ShardKeeper(self.worker, told, self._waking)
         self._room = threading.BoundedSemaphore(job_threads)
         a_look = settings.JOB_LEASE_SECONDS / LEASES_A_LOOK
         self._keepers = [self._repeating("leases", self._keep_leases, a_look, self._finished)]
@@ -66,7 +68,8 @@ class WorkerProcess:
                 self._repeating("shards", self._keep_shards, SECONDS_BETWEEN_LOOKS_AT_SHARDS, self._finished)
             )
         if is_called:
-            self._threads = [self._repeating("sweep", self._sweep, a_look)]
+            # As many as jobs may run at once: while Redis is away these alone find them.
+            self._threads = [self._repeating(f"sweep-{number}", self._sweep, a_look) for number in range(job_threads)]
         else:
             self._threads = [self._repeating(f"jobs-{number}", self._run_next_job) for number in range(job_threads)]
         if with_duties:
@@ -159,7 +162,8 @@ class WorkerProcess:
 
     def _keep_leases(self) -> bool:
         renew_leases(self.worker)
-        take_back_lost_jobs()
+        if not self._waking.is_recent():
+            take_back_lost_jobs()
         return False
 
     def _keep_shards(self) -> bool:

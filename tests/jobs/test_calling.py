@@ -1,6 +1,10 @@
 """Workers are called to jobs over Redis; a call that comes twice, late or never changes nothing but the time."""
 
+import threading
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from jobs import calling, queue, registry
@@ -79,6 +83,31 @@ def test_who_is_called_twice_runs_the_job_once(calls):
     assert [worker.run_called(job.pk), worker.run_called(job.pk), worker.run_called(0)] == [True, False, False]
     job.refresh_from_db()
     assert (job.state, job.tries) == (State.DONE, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_redis_is_away_as_many_jobs_run_at_once_as_there_are_threads(calls, settings):
+    settings.JOB_LEASE_SECONDS = 0.3
+    meeting = threading.Barrier(3, timeout=10)
+
+    def meets_another(report):
+        meeting.wait()
+
+    registry.job("test", title="A test")(meets_another)
+    both = [queue.enqueue("test"), queue.enqueue("test")]
+    calls.clear()
+    process = WorkerProcess(job_threads=2, with_duties=False, is_called=True)
+    settings.JOB_LEASE_SECONDS = 30.0
+    Job.objects.update(created=timezone.now() - timedelta(minutes=1))
+    process.start()
+    try:
+        meeting.wait()  # both run, or it breaks
+        ended = [queue.wait_for(job, 10) for job in both]
+    finally:
+        meeting.abort()
+        process.stop()
+        process.finish()
+    assert [job.state for job in ended] == [State.DONE, State.DONE]
 
 
 def test_queues_tell_a_worker_its_shards():

@@ -14,7 +14,7 @@ from jobs.models import Job, State, Worker
 from jobs.running.claim import claim, claim_next_job, renew_leases, take_back_lost_jobs
 from jobs.running.report import Report
 from jobs.running.run import run_job
-from jobs.running.under_way import under_way
+from jobs.running.under_way import jobs_under_way, under_way
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +38,17 @@ def kind(monkeypatch):
         registry.job("test", title="A test")(function)
 
     return register
+
+
+def test_the_lease_of_a_second_try_here_is_kept_when_the_first_ends(worker):
+    job = Job.objects.create(kind="test", state=State.RUNNING, worker=worker)
+    with under_way(job.pk):
+        with under_way(job.pk):  # the first try, which nobody could stop
+            pass
+        renew_leases(worker)
+        job.refresh_from_db()
+        assert job.lease_until is not None
+    assert jobs_under_way() == []
 
 
 def run_queued(worker):
