@@ -48,7 +48,7 @@ class Bearer(TokenAuthentication):
             raise AuthenticationFailed("The token is no text.") from None
         except AuthenticationFailed:
             with _told_as_throttled():
-                _count_wrong_token(request.headers.get("Authorization", ""), address_of(request))
+                count_wrong_token(request.headers.get("Authorization", ""), address_of(request))
             raise
         return found
 
@@ -143,7 +143,7 @@ def _remember(digest: bytes, user: Any) -> None:
             _remembered.popitem(last=False)
 
 
-def _count_wrong_token(authorization: str, address: str) -> None:
+def count_wrong_token(authorization: str, address: str) -> None:
     """Under the first characters of a token there is, which are no secret; raises LoginPaused.
 
     Apart from passwords, so that devices whose tokens were revoked keep nobody at their address from logging in.
@@ -230,7 +230,7 @@ def _caller_of_header(authorization: str, takes_passwords: bool, address: str) -
         try:
             user, token = Bearer().authenticate_credentials(credentials.strip().encode())
         except AuthenticationFailed as refused:
-            _count_wrong_token(authorization, address)
+            count_wrong_token(authorization, address)
             raise NotAdmitted(401, str(refused.detail)) from None
         return Caller(user, token, address=address)
     if scheme.lower() == "basic":

@@ -26,6 +26,7 @@ NETWORK_FILE_SYSTEMS = (
     "fuse.glusterfs",
 )
 OTHERS = 0o077
+FEWEST_TOKEN_CHARACTERS = 32
 
 
 def walls_stand(**_: Any) -> list[checks.CheckMessage]:
@@ -82,6 +83,18 @@ def debug_pages_stay_at_home(**_: Any) -> list[checks.CheckMessage]:
     ]
 
 
+def metrics_token_is_no_word(**_: Any) -> list[checks.CheckMessage]:
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= FEWEST_TOKEN_CHARACTERS:
+        return []
+    return [
+        checks.Error(
+            f"ROVI_METRICS_TOKEN has {len(settings.METRICS_TOKEN)} characters, and could be guessed.",
+            hint=f"Set one of {FEWEST_TOKEN_CHARACTERS} or more: openssl rand -hex 32",
+            id="rovi.E002",
+        )
+    ]
+
+
 def database_lies_on_a_local_disk(**_: Any) -> list[checks.CheckMessage]:
     database = settings.DATABASES["default"]
     if not database["ENGINE"].endswith("sqlite3"):
@@ -118,6 +131,7 @@ ALL = (
     data_are_private,
     passwords_travel_safely,
     debug_pages_stay_at_home,
+    metrics_token_is_no_word,
     database_lies_on_a_local_disk,
 )
 

@@ -73,7 +73,9 @@ ROVI_LOG_FORMAT = env.choice(
 )
 
 # --- who watches it ------------------------------------------------------------------------------------------------
-METRICS_TOKEN = env.text("ROVI_METRICS_TOKEN", "", "What Prometheus sends as `Authorization: Bearer …` to /metrics.")
+METRICS_TOKEN = env.text(
+    "ROVI_METRICS_TOKEN", "", "What Prometheus sends as `Authorization: Bearer …` to /metrics; 32 characters or more."
+)
 METRICS_NETWORKS = env.networks(
     "ROVI_METRICS_NETWORKS", (), "Addresses and networks (10.0.0.0/8) from which /metrics is read without a token."
 )

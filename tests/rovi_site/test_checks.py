@@ -58,6 +58,13 @@ def test_debug_pages_for_others_are_an_error(settings, host, found):
     assert ids(checks.debug_pages_stay_at_home()) == found
 
 
+@pytest.mark.parametrize(("token", "found"), [("", []), ("x" * 32, []), ("secret", ["rovi.E002"])])
+def test_a_token_for_metrics_that_could_be_guessed_is_an_error(settings, token, found):
+    settings.METRICS_TOKEN = token
+
+    assert ids(checks.metrics_token_is_no_word()) == found
+
+
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 @pytest.mark.parametrize(
     ("database", "found"),

@@ -102,7 +102,7 @@ def test_a_scrape_asks_a_number_of_queries_that_does_not_grow(prometheus, django
     for number in range(batteries):
         store_records(f"battery {number}", ROWS[:1])
         estimated(f"battery {number}")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         told(prometheus)
 
 
@@ -128,6 +128,14 @@ def test_strangers_read_nothing(settings, authorization):
 
     assert answer.status_code == 401
     assert b"rovi_" not in answer.content
+
+
+def test_wrong_tokens_wait_and_the_right_one_does_not(prometheus):
+    stranger = Client(headers={"Authorization": "Bearer wrong"})
+    told = [stranger.get("/metrics").status_code for _ in range(6)]
+    assert told == [401] * 5 + [429]
+    assert int(stranger.get("/metrics").headers["Retry-After"]) > 0
+    assert prometheus.get("/metrics").status_code == 200
 
 
 def test_an_empty_token_opens_nothing(settings):
