@@ -11,7 +11,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.db import models
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
-from access.auditing import CHANGED, CREATED, DELETED, Changes, note, shown
+from access.auditing import CHANGED, CREATED, DELETED, Changes, note, now_doing, shown
 
 PEOPLE = (
     "username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "password",
@@ -52,7 +52,8 @@ def _watch(model: type[models.Model], fields: tuple[str, ...]) -> None:
     def after_delete(instance: Any, origin: Any = None, **_: Any) -> None:
         # What goes along with another record is told by that one's entry; a fleet's forecasts would fill pages.
         of_queryset = isinstance(origin, models.QuerySet) and origin.model is model
-        if origin is None or of_queryset or origin is instance:
+        is_routine = (deed := now_doing()) is not None and deed.is_routine
+        if not is_routine and (origin is None or of_queryset or origin is instance):
             note(DELETED, instance, changes={name: [value, ""] for name, value in _values(instance, fields).items()})
 
     label = model._meta.label_lower

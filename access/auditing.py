@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -42,6 +42,7 @@ class Deed:
     request: HttpRequest | None = None
     user: Any = None
     token: Token | None = None
+    is_routine: bool = False  # what the service does by itself, by its settings: no entry tells it
 
 
 _now_doing: ContextVar[Deed | None] = ContextVar("rovi_now_doing", default=None)
@@ -60,6 +61,10 @@ def deed_of(request: HttpRequest) -> Deed:
     return Deed(_door_of(request.path), address_of(request), request)
 
 
+def now_doing() -> Deed | None:
+    return _now_doing.get()
+
+
 def note(
     action: str,
     record: models.Model | None = None,
@@ -73,9 +78,29 @@ def note(
 
     By `user` where nobody is logged in yet, as at a login; from `address` where no request tells, as on a socket.
     """
-    deed = _now_doing.get()
+    entry = _entry(_now_doing.get(), action, record, changes, note, user, address)
+    entry.save(force_insert=True)
+    return entry
+
+
+def note_created(records: Iterable[tuple[models.Model, Deed | None]]) -> None:
+    """Of many at once, each with whose doing it was; None: that of whoever calls."""
+    AuditEntry.objects.bulk_create(
+        [_entry(deed or _now_doing.get(), CREATED, record, {"name": ["", str(record)]}) for record, deed in records]
+    )
+
+
+def _entry(
+    deed: Deed | None,
+    action: str,
+    record: models.Model | None,
+    changes: Changes | None = None,
+    note: str = "",
+    user: Any = None,
+    address: str = "",
+) -> AuditEntry:
     who, token = (user, None) if user is not None else _who(deed)
-    return AuditEntry.objects.create(
+    return AuditEntry(
         user=who if who is not None and who.pk and not _is_gone(who, record, action) else None,
         who=who.get_username()[:150] if who is not None else "" if deed or address else _of_the_machine(),
         token=str(token)[:130] if token is not None else "",

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from django.conf import settings
 
+from access.auditing import Deed
 from access.authentication import NotAdmitted, caller_of_socket, threads_for
 from access.doorkeeper import Guest, doorkeeper
 from access.pacing import Pace, TooManyRows, pace_of
@@ -84,6 +85,7 @@ class UploadSocket:
         # What the server cannot do itself about clients that are too fast, or do not read (rovi_site.sockets).
         self.flow: Flow | None = scope.get("extensions", {}).get("rovi.flow")
         self.pace: Pace | None = None
+        self.deed: Deed | None = None
 
     async def serve(self) -> None:
         await self.receive()  # websocket.connect
@@ -103,7 +105,7 @@ class UploadSocket:
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.scope["subprotocols"] else None
         wants_answers = subprotocol is not None or _is_on(self.scope["query_string"], "ack")
         buffer = running_writer().buffer
-        stream = Stream(self.name, asyncio.get_running_loop(), wants_answers)
+        stream = Stream(self.name, asyncio.get_running_loop(), wants_answers, self.deed)
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol})
         serve = self._take_and_answer if wants_answers else self._take_frames
         serving = asyncio.ensure_future(serve(buffer, stream))
@@ -131,6 +133,7 @@ class UploadSocket:
         guest = Guest(caller, Role.OPERATOR, expelled.get_loop(), expel)
         doorkeeper.admit(guest)
         self.pace = pace_of(caller.user, caller.token)
+        self.deed = Deed("socket", caller.address, user=caller.user, token=caller.token)
         return guest
 
     async def _refuse(self, refused: NotAdmitted) -> None:

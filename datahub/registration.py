@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
 from django.utils import timezone
 
-from access.auditing import note, shown
-from access.models import Token
+from access.auditing import CREATED, Deed, note, note_created, shown
+from access.models import AuditEntry, Token
 from datahub.errors import BadBatteryName, NameTaken
 from datahub.metadata import checked_metadata
 from datahub.models import Battery
@@ -26,9 +26,14 @@ def battery_for_upload(name: str) -> Battery:
     return battery
 
 
-def batteries_for_upload(names: Sequence[str]) -> None:
-    """The same for many, in one statement for all that there are none of."""
+def batteries_for_upload(senders: Mapping[str, Deed | None]) -> None:
+    """The same for many by name, in one statement for all that there are none of; each with whose doing it is."""
+    names = list(senders)
     Battery.objects.bulk_create([Battery(name=_checked_name(name)) for name in names], ignore_conflicts=True)
+    made = Battery.objects.filter(name__in=names).in_bulk()
+    told = AuditEntry.objects.filter(kind=Battery._meta.label_lower, action=CREATED, record__in=list(map(str, made)))
+    others = set(told.values_list("record", flat=True))  # another process came first
+    note_created((battery, senders[battery.name]) for pk, battery in made.items() if str(pk) not in others)
 
 
 def register_battery(

@@ -8,7 +8,7 @@ class JobsConfig(AppConfig):
     audited = {
         "job": ("kind", "title", "subject", "arguments", "requested_by"),
     }  # read by access.audited
-    not_audited = ("jobline", "shard", "worker")
+    not_audited = ("jobline", "shard", "tally", "worker")
 
     def ready(self) -> None:
         from jobs import retention  # noqa: F401, PLC0415  (registers a duty; models are ready only now)

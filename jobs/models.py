@@ -114,6 +114,19 @@ class JobLine(models.Model):
         return self.text
 
 
+class Tally(models.Model):
+    """What workers counted of whom no record is left."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    count = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.count}"
+
+
 class Shard(models.Model):
     """A part of the fleet that one worker at a time estimates and measures."""
 

@@ -10,7 +10,7 @@ from django.db.models import Count, Min, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs.models import Job, State, Worker
+from jobs.models import Job, State, Tally, Worker
 
 
 def alive_workers() -> QuerySet[Worker]:
@@ -47,11 +47,18 @@ def _oldest_queued() -> datetime | None:
 
 
 def tallies_of_workers() -> dict[str, int]:
-    """What the workers counted, by name, over all of which a record is left."""
-    found: Counter[str] = Counter()
-    for tallies in Worker.objects.values_list("tallies", flat=True):
-        found.update(tallies)
-    return dict(found)
+    """What the workers counted, by name, over all that there ever were."""
+    while True:
+        kept = _kept_tallies()
+        found = Counter(kept)
+        for tallies in Worker.objects.values_list("tallies", flat=True):
+            found.update(tallies)
+        if _kept_tallies() == kept:  # else a worker's record went meanwhile, and what it counted is in neither, or both
+            return dict(found)
+
+
+def _kept_tallies() -> dict[str, int]:
+    return dict(Tally.objects.values_list("name", "count"))
 
 
 def queue_summary() -> dict[str, object]:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from datahub.ingest.frames import Frame
 from datahub.ingest.protocol import Rejection
@@ -39,6 +40,7 @@ class Stream:
     battery_name: str
     loop: asyncio.AbstractEventLoop
     wants_answers: bool
+    deed: Any = None  # whose doing its first row is, if that makes a battery
     battery_id: int | None = None  # known after the first commit; another id later means the battery was deleted
     position: int = 0  # rows of the battery after the newest commit
     last_test_time: float | None = None
@@ -176,7 +178,9 @@ class Arrivals:
                 item.weight += weight
                 item.frames += 1
                 return
-            submission = Submission(frame, [received] * rows, stream.sent, battery_id=stream.battery_id)
+            submission = Submission(
+                frame, [received] * rows, stream.sent, battery_id=stream.battery_id, deed=stream.deed
+            )
             item = Item(stream, submission, weight)
             self._items.append(item)
             if type(frame) is list:

@@ -58,7 +58,7 @@ def commit_group(group: Mapping[str, Sequence[Submission]]) -> dict[str, Committ
         wanted = {name: _without_orphans(sent, accounts.get(name)) for name, sent in group.items()}
         new = [name for name, sent in wanted.items() if name not in accounts and _holds_a_row(sent, limits)]
         if new:
-            batteries_for_upload(new)
+            batteries_for_upload({name: wanted[name][0].deed for name in new})
             accounts |= locked_accounts(new)  # another process may have made some, and stored rows
         before = {name: (account.rows, account.repeated_rows, account.counters()) for name, account in accounts.items()}
         _store(accounts, wanted, limits)

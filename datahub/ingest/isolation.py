@@ -57,7 +57,8 @@ def _part(submission: Submission, first: int, end: int) -> Submission:
     else:
         some = frame[first:end]
     number = submission.first_index + first
-    return Submission(some, submission.received[first:end], number, battery_id=submission.battery_id)
+    received = submission.received[first:end]
+    return Submission(some, received, number, battery_id=submission.battery_id, deed=submission.deed)
 
 
 def _added(first: Committed, second: Committed) -> Committed:

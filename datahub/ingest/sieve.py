@@ -42,6 +42,7 @@ class Submission:
     rejections: list[Rejection] = field(default_factory=list)
     battery_id: int | None = None  # the battery its sender began with; None while it is not known
     is_orphan: bool = False  # that battery was deleted since: the rows are not stored
+    deed: Any = None  # the sender, as access.auditing knows it, where that is another than who calls
 
     def refuse(self, index: int, code: str, message: str) -> None:
         self.rejections.append(Rejection(self.first_index + index, code, message))

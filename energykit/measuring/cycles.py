@@ -59,8 +59,7 @@ class OpenCycle:
 
     def begun(self, row: Row) -> OpenCycle:
         """With its first row."""
-        begin = {"number": row.cycle_number, "start_time": row.time, "highest_temperature": row.temperature}
-        return replace(self, **begin)
+        return replace(self, number=row.cycle_number, start_time=row.time, highest_temperature=row.temperature)
 
     def ends_at(self, before: Row, row: Row, rules: MeasuringRules) -> bool:
         """A new cycle begins at `row` where its cycle_number differs; or, where rows have none, as charging begins

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
@@ -13,11 +14,19 @@ from django.utils import timezone
 
 from access import auditing
 from access.audited import audited_by
+from access.authentication import Caller
 from access.models import AuditEntry, LoginTries, Token
+from datahub.imports.requesting import request_import
 from datahub.ingest import store_records
+from datahub.ingest.buffer import Buffer, Stream
+from datahub.ingest.commit import commit_group
+from datahub.ingest.isolation import commit_singly
 from datahub.models import Battery
 from datahub.registration import register_battery
-from jobs.models import Job
+from jobs import retention
+from jobs.models import Job, Worker
+from jobs.running.claim import claim_next_job
+from jobs.running.run import run_job
 from rovi_site.housekeeping import delete_what_is_old
 from twin.registration import register_estimator
 from twin.versions import promote
@@ -204,6 +213,74 @@ def test_rows_and_what_is_counted_of_them_are_telemetry(db, forget):
     store_records("cell", [{"test_time": float(n), "voltage": 3.7} for n in range(10)])
     assert Battery.objects.get().rows == 10
     assert told() == []
+
+
+def sent_on_a_socket(name, caller):
+    """A frame on its way as UploadSocket puts it, for the writer of the process."""
+    deed = auditing.Deed("socket", "192.0.2.7", user=caller.user, token=caller.token)
+    buffer = Buffer(100, 100)
+    stream = Stream(name, None, wants_answers=False, deed=deed)
+    buffer.put(stream, [{"test_time": 1.0}], 10, 1.0)
+    return {name: [item.submission for item in buffer.arrivals.take(100)]}
+
+
+def test_who_sends_the_first_row_of_a_battery_made_it(with_token, forget):
+    token, _ = with_token()
+    caller = Caller(token.user, token)
+    forget()
+    commit_group(sent_on_a_socket("a", caller) | sent_on_a_socket("b", caller))
+    commit_group(sent_on_a_socket("a", caller))
+    entries = AuditEntry.objects.order_by("name")
+    assert [(entry.action, entry.name) for entry in entries] == [("created", "a"), ("created", "b")]
+    assert {(entry.who, entry.token, entry.address, entry.door) for entry in entries} == {
+        ("the-administrator", f"a test's ({token.token_key}…)", "192.0.2.7", "socket")
+    }
+
+
+def test_a_commit_that_has_to_be_cut_still_knows_the_sender(with_token, forget):
+    token, _ = with_token()
+    forget()
+
+    def fails_at_first(group):
+        if len(submissions := group["a"][0].frame) > 1:
+            raise ValueError(submissions)
+        return commit_group(group)
+
+    group = sent_on_a_socket("a", Caller(token.user, token))
+    group["a"][0].frame.append({"test_time": 2.0})
+    group["a"][0].received.append(2.0)
+    commit_singly(group, fails_at_first)
+    assert AuditEntry.objects.get().who == "the-administrator"
+
+
+def test_who_posts_the_first_row_of_a_battery_made_it(session, forget):
+    client = session("operator")
+    forget()
+    assert client.post("/db/upload/cell", [{"test_time": 1.0}], **JSON).status_code == 200
+    entry = AuditEntry.objects.get(kind="datahub.battery")
+    assert (entry.who, entry.door, entry.action, entry.name) == ("the-operator", "REST", "created", "cell")
+
+
+def test_what_a_job_makes_is_the_doing_of_who_asked_for_it(user_with_role, own_data_folder, forget):
+    asking = user_with_role("operator")
+    request_import(ContentFile(b"test_time\n0\n", "cell 9.csv"), requested_by=asking)
+    forget()
+    run_job(claim_next_job(Worker.objects.create(name="w", heartbeat=timezone.now())))
+    made = AuditEntry.objects.get(kind="datahub.battery", action="created")
+    assert (made.name, made.user, made.door) == ("cell 9", asking, "job")
+
+
+def test_jobs_that_go_by_retention_fill_no_pages(db, forget, settings, monkeypatch):
+    monkeypatch.setattr(retention, "_looked", float("-inf"))
+    settings.JOBS_DAYS = 7.0
+    kinds = {"kind": "import_file", "state": "done"}
+    Job.objects.create(finished=timezone.now() - timedelta(days=8), **kinds)
+    by_hand = Job.objects.create(finished=timezone.now(), **kinds)
+    forget()
+    assert not retention.delete_old_jobs()
+    assert (Job.objects.count(), told()) == (1, [])
+    by_hand.delete()
+    assert [action for action, _ in told(kind="jobs.job")] == ["deleted"]
 
 
 def test_what_was_not_done_is_not_told(db, forget):
