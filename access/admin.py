@@ -65,6 +65,7 @@ class PersonAdmin(OurPages, UserAdmin):
     list_display = ("username", "shown_role", "email", "standing", "tokens", "last_login", "date_joined")
     list_filter = ("groups", ("is_active", admin.BooleanFieldListFilter))
     date_hierarchy = "date_joined"
+    typed_name = True
     actions = ("let_in", "shut_out")
     search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ()
@@ -79,10 +80,6 @@ class PersonAdmin(OurPages, UserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("groups").annotate(tokens_held=Count("auth_token_set"))
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """One at a time is deleted, on its own page: shutting an account out is what is wanted of many."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
 
     @asked_first(
         "Shut out: no login, no token works", done="shut out", button="Shut out", role=Role.ADMINISTRATOR,

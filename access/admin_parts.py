@@ -11,7 +11,7 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -74,6 +74,7 @@ def words_of_kind(label: str) -> str:
 class OurPages:
     """For every ModelAdmin: titles that name the record, and links to its page and its API address."""
 
+    typed_name = False  # its name is typed before it is deleted
     page_route = ""  # takes the id, unless `page_of` says otherwise
     api_route = ""
 
@@ -100,6 +101,26 @@ class OurPages:
             context |= {"title": str(record), "subtitle": None, "page_address": page, "api_address": api}
             context["verbs"] = self._verbs(request)
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+    def loss_of(self, record: Any) -> str:
+        """What goes with it that no record tells of, in words; empty where all of it is records."""
+        return ""
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Tells what would be lost; where data are, nothing goes before the record's name is typed."""
+        record = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        told = {"typed_name": self.typed_name, "loss": self.loss_of(record) if record is not None else ""}
+        is_wrong = self.typed_name and request.method == "POST" and request.POST.get("confirm", "") != str(record)
+        if is_wrong:
+            request.POST = QueryDict()  # type: ignore[assignment]  # Django deletes at any posted form
+        told |= {"is_wrong": is_wrong, **(extra_context or {})}
+        found: HttpResponse = super().delete_view(request, object_id, told)  # type: ignore[misc]
+        return found
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """What takes a typed name is deleted one at a time."""
+        found: dict[str, Any] = super().get_actions(request)  # type: ignore[misc]
+        return {name: action for name, action in found.items() if not (self.typed_name and name == "delete_selected")}
 
     def _verbs(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Actions that ask first are offered on the record's own page too."""

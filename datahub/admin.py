@@ -77,6 +77,7 @@ class DataStateFilter(admin.SimpleListFilter):
 
 @admin.register(Battery)
 class BatteryAdmin(OurPages, admin.ModelAdmin):
+    typed_name = True
     api_route = "battery-detail"
     list_display = ("name", "data", "shown_rows", "last_row")
     list_filter = (DataStateFilter, by_words("simulated", "is_simulated", {"1": "Simulated", "0": "Measured"}))
@@ -228,10 +229,6 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         return admin_views.delete_page(request, self, object_id)
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Deleting takes the name, typed: one battery at a time."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
 
     @asked_first(
         "Finish: silence is no alarm any more", done="finished", button="Finish", role=Role.OPERATOR, undo="reopen",

@@ -67,6 +67,7 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
     api_route = "forecaster-detail"
+    typed_name = True
     form = ForecasterForm
     list_display = (
         "name", "version", "shown_kind", "shown_state", "is_current", "for_batteries", "last_run", "mean_error",

@@ -29,7 +29,7 @@ from twin.health import DEVIATIONS_OF_BAND, health_of
 from twin.models import Estimator, SupportFile, VersionChange
 from twin.queries import newest_covariance, newest_mean
 from twin.registration import register_estimator, retry_estimator
-from twin.results import delete_results
+from twin.results import delete_results, loss_of_results
 from twin.scripts import numbered_lines
 from twin.states import Kind, Stored, condition_of, rows_behind
 from twin.versions import follow, promote, roll_back, stop_following
@@ -57,6 +57,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
     api_route = "estimator-detail"
+    typed_name = True
     form = EstimatorForm
     list_display = (
         "battery",
@@ -203,6 +204,9 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
             then = "Promoted when it has caught up." if estimator.promote_when_caught_up else "Promoted by hand."
             return badge("◐", "Followed", f"Stepped beside the current version. {then}")
         return badge("■", "Stands still", "Another version is current.")
+
+    def loss_of(self, estimator: Estimator) -> str:
+        return loss_of_results(estimator)
 
     def page_of(self, estimator: Estimator) -> str:
         own = address_of("estimator", estimator.pk)

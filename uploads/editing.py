@@ -21,7 +21,7 @@ class ScriptEditor(forms.Textarea):
     """A text area; where there is JavaScript it gets line numbers, and the door `checked_at` looks at what is typed."""
 
     class Media:
-        js = ("js/admin/script_editor.js",)
+        js = (forms.Script("js/admin/script_editor.js", defer=True),)
 
     def __init__(self, checked_at: str) -> None:
         attrs = {

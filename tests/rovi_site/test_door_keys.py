@@ -36,11 +36,9 @@ ADMIN_ACTIONS = {
     "jobs.worker.delete_selected": Role.ADMINISTRATOR,
     "prognosis.comparison.delete_selected": Role.ADMINISTRATOR,
     "prognosis.fleetforecast.delete_selected": Role.ADMINISTRATOR,
-    "prognosis.forecaster.delete_selected": Role.ADMINISTRATOR,
     "prognosis.forecaster.load_again": Role.ENGINEER,
     "prognosis.forecastrun.delete_selected": Role.ADMINISTRATOR,
     "prognosis.forecastrun.forecast_again": Role.OPERATOR,
-    "twin.estimator.delete_selected": Role.ADMINISTRATOR,
     "twin.estimator.delete_results": Role.ADMINISTRATOR,
     "twin.estimator.follow": Role.ENGINEER,
     "twin.estimator.promote": Role.ENGINEER,
@@ -194,8 +192,9 @@ def actions_of_the_admin():
 
 def _names(admin):
     own = [name if isinstance(name, str) else name.__name__ for name in admin.actions]
-    deletes_none = admin.opts.label_lower in ("datahub.battery", "access.auditentry", "access.token", "auth.user") or (
-        admin.opts.label_lower.startswith(("twin.measured", "twin.versionchange"))
+    one_at_a_time = getattr(admin, "typed_name", False) or admin.opts.label_lower == "access.token"
+    deletes_none = one_at_a_time or admin.opts.label_lower.startswith(
+        ("twin.measured", "twin.versionchange", "access.auditentry")
     )
     return [*own, *([] if deletes_none else ["delete_selected"])]
 

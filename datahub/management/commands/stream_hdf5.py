@@ -10,6 +10,7 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -177,6 +178,9 @@ class Run:
             self.say(f"  row {self.passed + row:,} refused: {rejection['message']}")
         if self.options["finish"] and not interrupted:
             await self._finish()
+        elif not interrupted and after.position:
+            page = f"{self.service.address}/dashboard/{quote(self.name, safe='')}?tab=about"
+            self.say(f"Was this the whole test? --finish, or Finish at {page}, says that its silence is no alarm.")
         if interrupted:
             self.say(
                 f"Interrupted with {stream.sent - stream.handled:,} rows unacknowledged; --resume goes on from there."

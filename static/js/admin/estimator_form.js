@@ -11,6 +11,7 @@
   for (const kind of kinds) kind.addEventListener('change', choose);
 
   const box = document.getElementById('ocv-plot');
+  document.querySelector('.field-parameter_ocv_soc')?.closest('fieldset').after(box.closest('fieldset'));
   const field = (name) => document.getElementById(`id_${name}`);
   const read = (id) => { const found = document.getElementById(id); return found ? JSON.parse(found.textContent) : null; };
   const presets = read('ocv-presets') || {};
