@@ -196,6 +196,7 @@ class ByExpiry(admin.SimpleListFilter):
 @admin.register(Token)
 class TokenAdmin(OurPages, admin.ModelAdmin):
     api_route = "token-detail"
+    made_once = True
     form = NewToken
     list_display = ("name", "prefix", "standing", "user", "only_for", "created", "expiry", "created_by", "ways")
     list_filter = (ByExpiry, ("user", admin.RelatedOnlyFieldListFilter))

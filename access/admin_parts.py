@@ -74,6 +74,7 @@ def words_of_kind(label: str) -> str:
 class OurPages:
     """For every ModelAdmin: titles that name the record, and links to its page and its API address."""
 
+    made_once = False  # no form changes it later, so there is nothing to go on editing
     typed_name = False  # its name is typed before it is deleted
     page_route = ""  # takes the id, unless `page_of` says otherwise
     api_route = ""
@@ -96,6 +97,8 @@ class OurPages:
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         record = kwargs.get("obj")
+        if self.made_once:
+            context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
         if record is not None:
             page, api = self.page_of(record), self.api_of(record)
             context |= {"title": str(record), "subtitle": None, "page_address": page, "api_address": api}

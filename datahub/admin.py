@@ -257,6 +257,7 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
 @admin.register(DataImport)
 class DataImportAdmin(OurPages, admin.ModelAdmin):
     api_route = "import-detail"
+    made_once = True
     form = DataImportForm
     list_display = (
         "file_name", "battery", "state", "rows_stored", "rows_repeated", "rows_rejected", "requested_by", "created",

@@ -67,6 +67,7 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
     api_route = "forecaster-detail"
+    made_once = True
     typed_name = True
     form = ForecasterForm
     list_display = (
@@ -272,6 +273,7 @@ class ForecastRunAdmin(OurPages, KeptWhileMade, admin.ModelAdmin):
     """Forecasts are asked for here and kept as they came out."""
 
     page_route, api_route = "forecast", "forecast-detail"
+    made_once = True
     form = ForecastRunForm
     list_display = (
         "number", "battery", "shown_maker", "shown_state", "horizon", "headline", "mean_error", "shown_error",

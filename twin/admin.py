@@ -43,6 +43,13 @@ GROUPS = (
     ("Where it begins", ("initial_soc", "initial_rc_currents_a", "initial_hysteresis_v", "initial_covariance")),
     ("How sure it is", ("process_noise_per_second", "process_noise", "sensor_variance", "gate_sigmas")),
 )
+STATES = {
+    "soc": "SOC, 0 to 1",
+    "i_rc": "RC current, A",
+    "hyst": "hysteresis, V",
+    "q_t.base_values": "capacity, Ah",
+    "r0.base_values": "R0, Ω",
+}
 KINDS = {Kind.JOINT_UKF: "Built-in filter", Kind.SCRIPT: "Script"}
 UNREAD = tuple(f"{track}__{name}" for track in ("progress", "recomputation") for name in ("checkpoint", "evidence"))
 
@@ -57,6 +64,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
 
     api_route = "estimator-detail"
+    made_once = True
     typed_name = True
     form = EstimatorForm
     list_display = (
@@ -206,7 +214,8 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
         return badge("■", "Stands still", "Another version is current.")
 
     def loss_of(self, estimator: Estimator) -> str:
-        return loss_of_results(estimator)
+        loss = loss_of_results(estimator)
+        return "" if loss == "nothing" else loss
 
     def page_of(self, estimator: Estimator) -> str:
         own = address_of("estimator", estimator.pk)
@@ -307,7 +316,11 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
             "",
             "<div>{} = {} ± {}</div>",
             (
-                (name, f"{mean[place]:.6g}", f"{DEVIATIONS_OF_BAND * max(covariance[place][place], 0) ** 0.5:.2g}")
+                (
+                    STATES.get(name, name),
+                    f"{mean[place]:.6g}",
+                    f"{DEVIATIONS_OF_BAND * max(covariance[place][place], 0) ** 0.5:.2g}",
+                )
                 for place, name in enumerate(names)
             ),
         )

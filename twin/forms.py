@@ -149,6 +149,9 @@ class EstimatorForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        if given.get("kind") == Kind.SCRIPT:  # the filter's fields do not count, and may be out of sight
+            for name in [name for name in self.errors if name.startswith(PARAMETER)]:
+                del self.errors[name]
         if self.errors:
             return given
         kind = given["kind"]

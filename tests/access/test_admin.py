@@ -96,4 +96,5 @@ def test_a_device_token_for_a_viewer_is_refused_beside_the_field(admin_as):
 def test_the_index_follows_the_work(admin_as):
     index = admin_as("administrator").get("/admin/").content.decode()
     captions = re.findall(r'class="section"[^>]*>([^<]+)<', index)
-    assert captions == ["Data hub", "Digital twin", "Prognosis", "Jobs and workers", "People and tokens"]
+    rooms = ["Data hub", "Fleet energy", "Digital twin", "Prognosis", "Jobs and workers", "People and tokens"]
+    assert captions == rooms

@@ -192,7 +192,7 @@ def actions_of_the_admin():
 
 def _names(admin):
     own = [name if isinstance(name, str) else name.__name__ for name in admin.actions]
-    one_at_a_time = getattr(admin, "typed_name", False) or admin.opts.label_lower == "access.token"
+    one_at_a_time = getattr(admin, "typed_name", False) or admin.opts.label_lower in ("access.token", "fleet.asset")
     deletes_none = one_at_a_time or admin.opts.label_lower.startswith(
         ("twin.measured", "twin.versionchange", "access.auditentry")
     )

@@ -15,9 +15,11 @@
     told.className = 'script-told';
     told.id = `${area.id}_told`;
     told.setAttribute('role', 'status');
-    area.replaceWith(box);
+    const whole = document.createElement('div');
+    whole.className = 'script-box';
+    area.replaceWith(whole);
     box.append(gutter, area);
-    box.after(told);
+    whole.append(box, told);
     area.wrap = 'off';
     area.setAttribute('aria-describedby', [area.getAttribute('aria-describedby'), told.id].filter(Boolean).join(' '));
 
