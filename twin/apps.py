@@ -25,11 +25,13 @@ class TwinConfig(AppConfig):
         from twin import tasks  # noqa: F401, PLC0415  (registers jobs and duties)
         from twin.checks import another_package_is_called_moirae  # noqa: PLC0415
         from twin.dropping import move_past_dropped_rows  # noqa: PLC0415
+        from twin.fitting.files import remove_with_their_jobs  # noqa: PLC0415
         from twin.queries import batteries_with_estimator, loss_with  # noqa: PLC0415
         from twin.storage import remove_with_their_records  # noqa: PLC0415
 
         register(another_package_is_called_moirae)
         remove_with_their_records()
+        remove_with_their_jobs()
         move_past_dropped_rows()
         if batteries_with_estimator not in datahub_queries.holders_of_estimators:
             datahub_queries.holders_of_estimators.append(batteries_with_estimator)

@@ -50,21 +50,32 @@ def thin_estimates() -> bool:
 
 
 @job("fit_cell", title="Fit a cell model")
-def fit(report: Report, battery_id: int, title: str, wishes: dict[str, Any]) -> dict[str, Any]:
+def fit(
+    report: Report, title: str, wishes: dict[str, Any], battery_id: int | None = None, file: str = ""
+) -> dict[str, Any]:
+    """To a battery's rows, or to those of a file that was sent for it."""
     from datahub.models import Battery  # noqa: PLC0415  (models are ready only now)
-    from twin.fitting.gathering import rows_of_battery  # noqa: PLC0415  (numpy; a web process boots without it)
+    from datahub.readers.apart import open_rows_apart  # noqa: PLC0415  (numpy; a web process boots without it)
+    from twin.fitting import files  # noqa: PLC0415  (models are ready only now)
+    from twin.fitting.gathering import rows_of_battery, rows_of_file  # noqa: PLC0415  (numpy, as above)
     from twin.fitting.running import fitted, keep  # noqa: PLC0415  (as above)
     from twin.fitting.wishes import FitRequest  # noqa: PLC0415
 
-    battery, asked = Battery.objects.get(pk=battery_id), FitRequest(**wishes)
+    asked, battery = FitRequest(**wishes), None if file else Battery.objects.get(pk=battery_id)
     report.progress(0.0, "Reading rows.")
-    gathered = rows_of_battery(battery, asked)
+    if battery is not None:
+        gathered = rows_of_battery(battery, asked)
+    else:
+        gathered = rows_of_file(files.path_of(file), asked, open_rows_apart)
     report.log(f"{len(gathered)} rows.")
     found = fitted(gathered, asked, report.progress)
     kept = keep(found, gathered, asked, title=title, battery=battery, fitted_by=report.job.requested_by)
     for warning in kept.warnings:
         report.log(warning)
-    return {"battery": battery.name, "parameter_set": kept.pk, "title": kept.title, "mean_nis": round(kept.mean_nis, 3)}
+    if file:
+        files.forget(file)
+    source = {"file": gathered.source} if battery is None else {"battery": battery.name}
+    return {**source, "parameter_set": kept.pk, "title": kept.title, "mean_nis": round(kept.mean_nis, 3)}
 
 
 @duty("built-in estimators")

@@ -22,12 +22,18 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 def forecast(battery, days, soh, half_band, *, kind="trend", newest=0.0):
     """A forecast that is done: SOH at these days, with a band that holds 90 % (and half as wide a one for 50 %)."""
     soh = np.array(soh)
-    columns = {"battery_time": newest + DAY * np.array(days), "test_time": DAY * np.array(days), "soh": soh}
+    columns = {"soh": soh}
     for name, far in {"q05": -1.0, "q25": -0.5, "q50": 0.0, "q75": 0.5, "q95": 1.0}.items():
         columns[name] = soh + far * half_band
+    return forecast_of(battery, days, columns, kind=kind, newest=newest)
+
+
+def forecast_of(battery, days, columns, *, kind="script", newest=0.0, reference_ah=1.0):
+    """One that is done, of these columns beside the times."""
+    columns = {"battery_time": newest + DAY * np.array(days), "test_time": DAY * np.array(days), **columns}
     run = ForecastRun(
         battery=battery, kind=kind, made_by=kind, load={"ahead_time": 1.0}, state=RunState.DONE, newest_estimate=newest,
-        reference_capacity=1.0, horizon_end=newest + DAY * days[-1], next_score=newest + DAY * days[1],
+        reference_capacity=reference_ah, horizon_end=newest + DAY * days[-1], next_score=newest + DAY * days[1],
         scored_column="soh",
     )  # fmt: skip
     run.result_file.save("result.parquet", as_parquet(columns), save=False)
@@ -61,6 +67,35 @@ def test_a_forecast_is_scored_by_horizon_as_its_time_comes(battery_with_past):
     assert far.pinball == pytest.approx(np.mean(levels * (0.96 - quantiles)))
     run.refresh_from_db()
     assert run.next_score is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "reference_ah", "inside_50", "inside_90", "pinball"),
+    [
+        # Truth 0.99. Quantiles 0.97 ± 1.64485 · 0.01 and ± 0.67449 · 0.01: above all of them: the loss is the
+        # mean of 0.05 · 0.0364485, 0.25 · 0.0267449, 0.5 · 0.02, 0.75 · 0.0132551 and 0.95 · 0.0035515.
+        ({"soh": 0.97, "soh_std": 0.01}, 1.0, 0.0, 0.0, 0.00636478),
+        # The ends of 95 % are 1.95996 deviations away: of 0.02 below 0.98 and of 0.01 above it. Quantiles 0.9471029,
+        # 0.9665102, 0.98, 0.9867449, 0.9964485: 0.99 lies between the last two. Mean of 0.05 · 0.0428971,
+        # 0.25 · 0.0234898, 0.5 · 0.01, 0.75 · 0.0032551 and 0.05 · 0.0064485.
+        ({"soh": 0.98, "soh_lower": 0.9408007, "soh_upper": 0.9995996}, 1.0, 0.0, 1.0, 0.00315621),
+        # Ah, of a cell of 2 Ah: SOH 0.5 ± 0.01 against 0.495. Quantiles 0.4835515, 0.4932551, 0.5, 0.5067449,
+        # 0.5164485. Mean of 0.05 · 0.0114485, 0.25 · 0.0017449, 0.5 · 0.005, 0.25 · 0.0117449 and 0.05 · 0.0214485.
+        ({"q_t": 1.0, "q_t_std": 0.02}, 2.0, 1.0, 1.0, 0.00150346),
+    ],
+)
+def test_bands_that_a_script_tells_in_columns_of_its_own_are_scored(
+    columns, reference_ah, inside_50, inside_90, pinball, battery_with_past
+):
+    battery, estimator = battery_with_past(loss_a_year=0.36525, years=0, rows=False)
+    run = forecast_of(
+        battery, [0, 10], {name: np.full(2, value) for name, value in columns.items()}, reference_ah=reference_ah
+    )
+    add_estimates(estimator, 10 * DAY, 10 * DAY, loss_a_year=0.36525)
+    score_due()
+    (found,) = scores_of_run(run)
+    assert (found.points, found.banded, found.inside_50, found.inside_90) == (1, 1, inside_50, inside_90)
+    assert found.pinball == pytest.approx(pinball, abs=1e-7)
 
 
 def test_another_current_estimator_or_series_scores_anew(battery_with_past):

@@ -170,7 +170,7 @@ def test_the_example_forecaster_answers_a_band_for_each_hour(server, scripts_run
 
 
 def test_a_fit_of_the_readmes_cell_becomes_an_estimator(server, tmp_path):
-    fit, register = blocks("docs/how-to/fit-a-cell.md", "sh")
+    fit, register, fit_file = blocks("docs/how-to/fit-a-cell.md", "sh")
     run_python(*blocks("README.md", "python"), server)
 
     job = json.loads(run_shell(fit, server, tmp_path))["id"]
@@ -183,6 +183,10 @@ def test_a_fit_of_the_readmes_cell_becomes_an_estimator(server, tmp_path):
 
     assert (made["battery"], made["kind"]) == ("my-cell", "joint_ukf")
     assert server.get("/api/v1/parameter-sets/")[1]["results"][0]["title"] == "my cell, as new"
+
+    (tmp_path / "my-cell.h5").write_text("test_time,current,voltage\n0,0,3.5\n")  # told by its content
+    job = json.loads(run_shell(fit_file, server, tmp_path))
+    assert job["title"] == "Fit a cell model to my-cell.h5"
 
 
 def test_loads_are_compared_and_a_fleet_is_forecast_as_the_page_says(server, tmp_path):

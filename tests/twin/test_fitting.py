@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from datahub.ingest import store_records
 from datahub.models import Battery
+from datahub.readers import apart
+from datahub.readers.apart import open_rows_apart
 from datahub.registration import register_battery
+from jobs import queue
 from jobs.models import Job
 from tests.energykit.fitted_cells import CAPACITY_AH, R0_OHM, slow_cycle_and_pulses
 from tests.twin.conftest import run_jobs
@@ -208,6 +212,86 @@ def test_the_command_fits_a_file_and_keeps_it_where_a_name_is_given(columns, tmp
     assert f"The filter over the first {len(lines):,} rows: mean NIS" in told
     assert f"Kept as parameter set {kept.pk}" in told
     assert (kept.title, kept.source, kept.battery, kept.rows) == ("from a file", "bench.csv", None, len(lines))
+
+
+def test_the_command_fits_a_batterys_rows_and_keeps_the_set_with_it(battery, columns, capsys):
+    call_command("fit_cell", "cell 7", save="from its rows", rows=f"0:{len(columns['current']) - 5}")
+
+    told, kept = capsys.readouterr().out, ParameterSet.objects.get()
+    assert f"cell 7: {len(columns['current']) - 5:,} rows" in told
+    assert (kept.title, kept.source, kept.battery) == ("from its rows", "cell 7", battery)
+    assert (kept.first_row_id, kept.last_row_id) == (1, len(columns["current"]) - 5)
+    assert kept.parameters["capacity_ah"] == pytest.approx(CAPACITY_AH, rel=0.01)
+
+
+# --- a file over REST ----------------------------------------------------------------------------------------------
+def csv_of(columns, name="bench cell.csv"):
+    lines = [",".join(f"{value!r}" for value in row) for row in zip(*columns.values(), strict=True)]
+    return ContentFile("\n".join([",".join(columns), *lines]).encode(), name)
+
+
+def post_file(client, file, **wishes):
+    return client.post(reverse("parameter-set-fit"), {"file": file, **wishes}, format="multipart")
+
+
+def files_kept(settings):
+    return [path for path in (settings.MEDIA_ROOT / "fits").rglob("*") if path.is_file()]
+
+
+def test_a_file_over_rest_is_fitted_by_a_job_that_reads_it_apart(columns, client_as, settings, monkeypatch):
+    opened = []
+    monkeypatch.setattr(apart, "open_rows_apart", lambda path: opened.append(path.name) or open_rows_apart(path))
+    answer = post_file(client_as("engineer"), csv_of(columns), title="bench cell", end_row=len(columns["current"]) - 5)
+    assert (answer.status_code, answer.json()["title"]) == (202, "Fit a cell model to bench cell.csv")
+    assert len(files_kept(settings)) == 1
+    run_jobs()
+
+    job, kept = Job.objects.get(), ParameterSet.objects.get()
+    assert (job.state, job.error, job.result["parameter_set"], job.result["file"]) == (
+        "done", "", kept.pk, "bench cell.csv",
+    )  # fmt: skip
+    assert (kept.title, kept.source, kept.battery, kept.rows) == (
+        "bench cell", "bench cell.csv", None, len(columns["current"]) - 5,
+    )  # fmt: skip
+    assert kept.fitted_by.username == "the-engineer"
+    assert kept.parameters["capacity_ah"] == pytest.approx(CAPACITY_AH, rel=0.01)
+    assert opened == ["bench cell.csv"]
+    assert not Battery.objects.exists()
+    assert files_kept(settings) == []
+
+
+def test_a_file_that_tells_no_cell_fails_its_job_and_goes_with_it(
+    client_as, settings, django_capture_on_commit_callbacks
+):
+    file = ContentFile(b"test_time,voltage\n0,3.5\n", "times.csv")
+    post_file(client_as("engineer"), file)
+    run_jobs()
+    first = Job.objects.get()
+    assert (first.state, first.traceback) == ("failed", "")
+    assert "times.csv has no column current" in first.error
+    second = queue.retry(first, by=None)
+    with django_capture_on_commit_callbacks(execute=True):
+        first.delete()
+    assert len(files_kept(settings)) == 1  # the second try reads it
+    with django_capture_on_commit_callbacks(execute=True):
+        second.delete()
+    assert files_kept(settings) == []
+
+
+@pytest.mark.parametrize("sent", [{}, {"battery": "cell 7", "file": ContentFile(b"x", "x.csv")}])
+def test_one_of_battery_and_file_is_named(sent, client_as):
+    answer = client_as("engineer").post(reverse("parameter-set-fit"), sent, format="multipart")
+    assert answer.status_code in (400, 422)
+    assert "one of both" in str(answer.json())
+    assert not Job.objects.exists()
+
+
+def test_a_file_that_is_too_large_or_of_an_operator_is_not_kept(client_as, settings):
+    settings.IMPORT_MAX_BYTES = 10
+    file = ContentFile(b"test_time,current,voltage\n", "a.csv")
+    assert post_file(client_as("engineer"), file).status_code == 413
+    assert post_file(client_as("operator"), file).status_code == 403
+    assert (files_kept(settings), Job.objects.count()) == ([], 0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from datahub.models import Battery
 from datahub.queries import in_blocks
-from datahub.readers import open_rows
+from datahub.readers import FileOfRows, open_rows
 from twin.errors import FitRefused
 from twin.fitting.wishes import MOST_ROWS, FitRequest
 
@@ -55,9 +55,12 @@ def rows_of_battery(battery: Battery, asked: FitRequest) -> Gathered:
     return Gathered(columns, battery.name, left, first, last)
 
 
-def rows_of_file(path: Path, asked: FitRequest) -> Gathered:
-    """Raises FileUnreadable, and FitRefused for a file without the needed columns."""
-    rows = open_rows(path)
+def rows_of_file(path: Path, asked: FitRequest, opened: Callable[[Path], FileOfRows] = open_rows) -> Gathered:
+    """Raises FileUnreadable, and FitRefused for a file without the needed columns.
+
+    A stranger's file is `opened` by datahub.readers.apart.
+    """
+    rows = opened(path)
     try:
         names = {name.lower(): name for name in rows.names.values()}
         missing = [name for name in NEEDED if name not in names]

@@ -50,9 +50,17 @@ class ParameterSetInFullSerializer(ParameterSetSerializer):
 
 
 class FitRequestSerializer(serializers.Serializer):
-    """Which rows of which battery, and what is known of the cell; only `battery` is needed."""
+    """Which rows of which battery or file, and what is known of the cell; only `battery` or `file` is needed."""
 
-    battery = serializers.CharField(trim_whitespace=False, max_length=255, help_text="Its name.")
+    battery = serializers.CharField(
+        required=False, default="", allow_blank=True, trim_whitespace=False, max_length=255, help_text="Its name."
+    )
+    file = serializers.FileField(
+        required=False,
+        default=None,
+        write_only=True,
+        help_text="Instead of a battery: HDF5 or Parquet of battery-data-toolkit, CSV or BDF. Its rows are not kept.",
+    )
     title = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
     preset = serializers.CharField(
         required=False, default="", allow_blank=True, help_text="For the OCV curve where no whole cycle shows it."
@@ -67,3 +75,8 @@ class FitRequestSerializer(serializers.Serializer):
     end = serializers.FloatField(required=False, allow_null=True, help_text="test_time before which rows end, s.")
     first_row = serializers.IntegerField(required=False, default=0, help_text="Of the rows in that span, from 0.")
     end_row = serializers.IntegerField(required=False, allow_null=True, help_text="The first row left out again.")
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if bool(given["battery"]) == (given["file"] is not None):
+            raise serializers.ValidationError({"battery": ["Name a battery, or send a file: one of both."]})
+        return given

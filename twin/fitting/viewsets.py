@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,7 +14,7 @@ from access.permissions import ViewerReadsEngineerWrites
 from datahub.queries import battery_named
 from jobs.serializers import JobSerializer
 from twin.fitting.records import ParameterSet
-from twin.fitting.requesting import request_fit
+from twin.fitting.requesting import request_fit, request_fit_of_file
 from twin.fitting.serializers import FitRequestSerializer, ParameterSetInFullSerializer, ParameterSetSerializer
 
 
@@ -35,13 +36,13 @@ class ParameterSetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
         return ParameterSetInFullSerializer if self.action == "retrieve" else ParameterSetSerializer
 
     @extend_schema(request=FitRequestSerializer, responses={202: JobSerializer})
-    @action(detail=False, methods=["post"])
+    @action(detail=False, methods=["post"], parser_classes=[JSONParser, MultiPartParser, FormParser])
     def fit(self, request: Request) -> Response:
-        """Fits a cell model to a battery's rows, as a job; `result.parameter_set` of it is the id of what it found."""
+        """Fits a cell model to a battery's rows or a file's, as a job; its `result.parameter_set` is what it found."""
         asked = FitRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wishes = dict(asked.validated_data)
-        battery, title = battery_named(wishes.pop("battery")), wishes.pop("title")
-        return Response(
-            JobSerializer(request_fit(battery, wishes, title=title, requested_by=request.user)).data, status=202
-        )
+        name, file, title = wishes.pop("battery"), wishes.pop("file"), wishes.pop("title")
+        told = {"title": title, "requested_by": request.user}
+        job = request_fit_of_file(file, wishes, **told) if file else request_fit(battery_named(name), wishes, **told)
+        return Response(JobSerializer(job).data, status=202)
