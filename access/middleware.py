@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
+from access.around import AroundRequest, Finish
 from access.auditing import deed_of, doing
 
 
-class WhoActs:
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
-            return self._answer_async(request)  # type: ignore[attr-defined]  # the check narrows to a function
+class WhoActs(AroundRequest):
+    @contextmanager
+    def around(self, request: HttpRequest) -> Iterator[Finish]:
         with doing(deed_of(request)):
-            return self.get_response(request)
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        with doing(deed_of(request)):
-            return await self.get_response(request)  # type: ignore[misc]
+            yield lambda response: response

@@ -206,7 +206,7 @@ def machine() -> str:
     busy = f"load average {os.getloadavg()[0]:.1f} at the start"
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {os.cpu_count()} cores ({model}), {memory:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, {busy}. {', '.join(versions)}."
+        f"{platform.system()}, {busy}. {', '.join(versions)}."
     )
 
 

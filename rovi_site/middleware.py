@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
+
+from access.around import AroundRequest, Finish
 
 MOST_DIGITS = 18
 # Nothing inline, nothing from another host: a battery's name that holds a script tag is text and stays text.
@@ -25,22 +26,9 @@ POWERS = (
 PERMISSIONS = ", ".join(f"{power}=()" for power in POWERS)
 
 
-class ContentSecurityPolicy:
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
-            return self._answer_async(request)  # type: ignore[attr-defined]  # the check narrows to a function
-        return _with_policies(self.get_response(request))  # type: ignore[arg-type]  # a response, in a thread
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        return _with_policies(await self.get_response(request))  # type: ignore[misc]
+class ContentSecurityPolicy(AroundRequest):
+    def around(self, request: HttpRequest) -> AbstractContextManager[Finish]:
+        return nullcontext(_with_policies)
 
 
 def _with_policies(response: HttpResponse) -> HttpResponse:

@@ -61,7 +61,7 @@ def fit(
     from twin.fitting.running import fitted, keep  # noqa: PLC0415  (as above)
     from twin.fitting.wishes import FitRequest  # noqa: PLC0415
 
-    asked, battery = FitRequest(**wishes), None if file else Battery.objects.get(pk=battery_id)
+    asked, battery = FitRequest(**wishes), None if file else Battery.objects.get(pk=battery_id or 0)
     report.progress(0.0, "Reading rows.")
     if battery is not None:
         gathered = rows_of_battery(battery, asked)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import ProxyHandler, Request, build_opener
 
 from django.conf import settings
 from django.core import checks
@@ -19,8 +17,8 @@ from django.utils import timezone
 
 from jobs.models import Job, State, Worker
 from jobs.queries import alive_workers, oldest_queued_seconds
-from rovi_site import hosts
 from rovi_site.health import SPARE_BYTES, migrations_are_applied
+from rovi_site.serving.asking import ask_whether_ready, ready_address
 from twin.models import Estimator
 from twin.queries import rows_behind_by_shard, trust_counts
 from twin.states import Stored
@@ -190,12 +188,8 @@ def _redis() -> Iterator[Finding]:
 
 
 def _address() -> Finding:
-    address = f"http://{hosts.reachable(settings.HOST)}:{settings.PORT}/healthz/ready"
-    try:
-        # Under a name that it always takes, wherever it listens.
-        asked = Request(address, headers={"Host": "localhost"})
-        with build_opener(ProxyHandler({})).open(asked, timeout=SECONDS_TO_ANSWER) as answer:
-            return Finding(GOOD, "web server", f"{address} says: {answer.read(500).decode(errors='replace')}")
-    except (URLError, OSError) as error:
-        why = getattr(error, "reason", error)
-        return Finding(BAD, "web server", f"{address} does not say it is ready: {why}.", "Start it: make run")
+    address = ready_address()
+    is_ready, told = ask_whether_ready()
+    if is_ready:
+        return Finding(GOOD, "web server", f"{address} says: {told}")
+    return Finding(BAD, "web server", f"{address} does not say it is ready: {told}", "Start it: make run")

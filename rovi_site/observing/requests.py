@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Histogram
+
+from access.around import AroundRequest, Finish
 
 HEADER = "X-Request-ID"
 GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what a proxy sends; anything else would be a stranger's text in our log
@@ -28,26 +30,13 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 log = logging.getLogger("rovi.requests")
 
 
-class RequestIds:
+class RequestIds(AroundRequest):
     """The first middleware: what it times is the whole."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
-            return self._answer_async(request)  # type: ignore[attr-defined]  # the check narrows to a function
+    @contextmanager
+    def around(self, request: HttpRequest) -> Iterator[Finish]:
         began = _begin(request.headers.get(HEADER, ""))
-        return _end(request, self.get_response(request), began)  # type: ignore[arg-type]
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        began = _begin(request.headers.get(HEADER, ""))
-        return _end(request, await self.get_response(request), began)  # type: ignore[misc]
+        yield lambda response: _end(request, response, began)
 
 
 class SocketIds:

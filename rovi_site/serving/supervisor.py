@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import sys
@@ -11,8 +10,8 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from rovi_site import hosts
 from rovi_site.env import CannotStart
+from rovi_site.serving.asking import ask_whether_ready
 from rovi_site.serving.child import Child
 
 READY_SECONDS = 120.0
@@ -62,7 +61,7 @@ class Supervisor:
     def _wait_until_ready(self) -> bool:
         until = time.monotonic() + READY_SECONDS
         while not self._stops_asked:
-            if is_ready():
+            if ask_whether_ready()[0]:
                 return True
             for child in (self.web, self.worker):
                 child.look()
@@ -95,15 +94,3 @@ class Supervisor:
                 )
         if self._stops_asked:
             self._say("Stopped.")
-
-
-def is_ready() -> bool:
-    """Does the web server say so? Asked under a name that it always takes, wherever it listens."""
-    connection = http.client.HTTPConnection(hosts.reachable(settings.HOST).strip("[]"), settings.PORT, timeout=5)
-    try:
-        connection.request("GET", "/healthz/ready", headers={"Host": "localhost"})
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -1,7 +1,9 @@
 import io
 import json
+import threading
 from collections import namedtuple
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.core.management import call_command
@@ -93,6 +95,26 @@ def test_redis_that_does_not_answer_is_bad(settings):
 
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     assert states("redis") == [BAD]
+
+
+def test_a_web_server_that_is_not_ready_is_told_with_its_own_words(settings):
+    class NotReady(BaseHTTPRequestHandler):
+        def do_GET(self):
+            assert (self.path, self.headers["Host"]) == ("/healthz/ready", "localhost")
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(b'{"status": "not ready", "missing": ["disk"]}')
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), NotReady) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings.HOST, settings.PORT = server.server_address
+        (found,) = findings("web server")
+        server.shutdown()
+    assert found.state == BAD
+    assert '"missing": ["disk"]' in found.sentence
 
 
 def test_the_command_says_what_to_do_and_ends_with_1(settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import msgpack
 import numpy as np
@@ -101,7 +102,11 @@ def in_threads(*works) -> None:
 
 def test_sockets_of_two_web_servers_fill_one_battery_and_pages_of_both_hear_of_it(scaled):
     rows = [{"test_time": float(k), "voltage": 3.7} for k in range(300)]
-    pages = [scaled.socket(web, "ws/updates/") for web in (0, 1)]
+    with ExitStack() as open_pages:
+        _fill_one_battery(scaled, rows, [open_pages.enter_context(scaled.socket(web, "ws/updates/")) for web in (0, 1)])
+
+
+def _fill_one_battery(scaled, rows, pages):
     assert [json.loads(page.recv()) for page in pages] == [{"changed": {}}] * 2
     time.sleep(1.5)  # each has looked once, and knows what was there before
 
@@ -114,7 +119,6 @@ def test_sockets_of_two_web_servers_fill_one_battery_and_pages_of_both_hear_of_i
         heard: set[int] = set()
         while battery not in heard:
             heard |= set(json.loads(page.recv(timeout=30))["changed"].get("battery", []))
-        page.close()
 
 
 def test_a_job_that_workers_are_called_to_five_times_runs_once(scaled, redis_url):
