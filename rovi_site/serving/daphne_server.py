@@ -19,6 +19,7 @@ from rovi_site.serving.limits import (
     SECONDS_TO_CLOSE,
     SECONDS_TO_FINISH,
 )
+from rovi_site.serving.quick_frames import QuickWebSocket
 
 GOING_AWAY = 1001  # RFC 6455, 7.4.1
 
@@ -33,7 +34,11 @@ class OrderlyServer(Server):  # type: ignore[misc]  # Daphne has no types
             protocol.closeHandshakeTimeout = SECONDS_TO_CLOSE
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, ready_callable=self._watch_newcomers, **options)
+        super().__init__(*arguments, ready_callable=self._get_ready, **options)
+
+    def _get_ready(self) -> None:
+        self.ws_factory.protocol = QuickWebSocket
+        self._watch_newcomers()
 
     def _watch_newcomers(self) -> None:
         """Who has sent no first line in time is cut off; Twisted waits as long as there comes a byte a minute."""
