@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -15,6 +16,7 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 
 from datahub.errors import BodyTooLarge, BodyUnreadable
+from datahub.ingest.alike_records import columns_of_json
 from datahub.ingest.frames import Columns, Frame, decode, most_containers, shaped
 from datahub.ingest.protocol import CLOSE_TOO_LARGE, FrameRefused, Limits
 from datahub.readers import BYTES_A_VALUE, FileOfRows
@@ -36,7 +38,7 @@ def body_of(request: HttpRequest) -> bytes:
 def json_of(request: HttpRequest) -> Any:
     """The body as JSON; raises BodyUnreadable with the place where it stops being that."""
     body = body_of(request)
-    if body.count(b"{") + body.count(b"[") > most_containers(len(body)):
+    if _containers_in(body) > most_containers(len(body)):
         raise BodyUnreadable("The body holds more lists and maps than values.", hint="Send a list of flat records.")
     try:
         return msgspec.json.decode(body)
@@ -53,6 +55,22 @@ def json_of(request: HttpRequest) -> Any:
         raise BodyUnreadable(f"The body is not JSON: {wrong}.", hint="Send JSON.") from None
 
 
+# A JSON text, to its end where that is missing: so each byte is looked at once, whatever the body holds.
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+
+
+def _containers_in(body: bytes) -> int:
+    """How many lists and maps; those in texts count only where it makes no difference."""
+    found = _opened(body)
+    if found > most_containers(len(body)) and json.detect_encoding(body).startswith("utf-8"):
+        found = _opened(_TEXT.sub(b"", body))
+    return found
+
+
+def _opened(body: bytes) -> int:
+    return body.count(b"{") + body.count(b"[")
+
+
 def frame_of(request: HttpRequest, kinds: Mapping[str, str]) -> Frame:
     """The rows in a body. JSON unless the content type says otherwise; ROVI's own client sends none at all.
 
@@ -61,7 +79,7 @@ def frame_of(request: HttpRequest, kinds: Mapping[str, str]) -> Frame:
     content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     try:
         read = _readers.get(content_type)
-        return _of_json(json_of(request)) if read is None else read(body_of(request), kinds)
+        return _of_json(request) if read is None else read(body_of(request), kinds)
     except FrameRefused as refused:
         if refused.close_code == CLOSE_TOO_LARGE:
             raise BodyTooLarge(settings.UPLOAD_MAX_BODY_BYTES) from None
@@ -70,7 +88,12 @@ def frame_of(request: HttpRequest, kinds: Mapping[str, str]) -> Frame:
         ) from None
 
 
-def _of_json(value: Any) -> Frame:
+def _of_json(request: HttpRequest) -> Frame:
+    found = columns_of_json(body_of(request))
+    if found is not None:
+        names, columns = found
+        return Columns(names, columns, len(columns[0]))
+    value = json_of(request)
     if not isinstance(value, list | dict):
         raise BodyUnreadable(
             f"The body is JSON, but a {type(value).__name__}.", hint="Send a list of records, or a map of columns."

@@ -91,8 +91,12 @@ class UploadSocket:
         await self.receive()  # websocket.connect
         expelled: asyncio.Future[FrameRefused] = asyncio.get_running_loop().create_future()
         admit = database_sync_to_async(self._admit, thread_sensitive=False, executor=threads_for(self.scope))
+        admission = asyncio.ensure_future(admit(expelled))
         try:
-            guest = await admit(expelled)
+            guest = await asyncio.shield(admission)
+        except asyncio.CancelledError:
+            admission.add_done_callback(_leave_again)  # its thread goes on, and may yet let the guest in
+            raise
         except NotAdmitted as refused:
             await self._refuse(refused)
             return
@@ -264,6 +268,11 @@ class UploadSocket:
         if why.close_code == CLOSE_STALLED and self.flow is not None:
             await asyncio.sleep(SECONDS_TO_CLOSE)
             self.flow.abort()
+
+
+def _leave_again(admission: asyncio.Future[Guest]) -> None:
+    if not admission.cancelled() and admission.exception() is None:
+        doorkeeper.leave(admission.result())
 
 
 def _is_on(query: bytes, name: str) -> bool:

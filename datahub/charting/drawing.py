@@ -40,7 +40,7 @@ def chart_of(battery: Battery, names: Sequence[str], start: float | None, end: f
     if least is None or greatest is None:
         return Chart(0, {name: Line() for name in names})
     rows = tables.count_up_to(connection, battery.pk, least, greatest, RAW_ROWS + 1)
-    if rows > RAW_ROWS and greatest > least:
+    if rows > RAW_ROWS:
         return _extremes(battery, names, least, greatest, max(1, points // 2))
     return _thinned(battery, names, least, greatest, points)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import repeat
+from math import isfinite
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -206,7 +207,7 @@ def extremes_of_blocks(
             f"FROM {quoted(blocks_table(battery_id))} WHERE name IN ({', '.join(repeat('%s', len(names)))}) "
             "AND block >= %s AND block < %s AND first_time >= %s AND last_time <= %s "
             "AND last_time - first_time <= %s GROUP BY name, part",
-            [start, parts / (last - start), *names, blocks.start, blocks.stop, start, last, width],
+            [start, _parts_a_second(start, last, parts), *names, blocks.start, blocks.stop, start, last, width],
         )
         found: list[tuple[str, int, int, float, float]] = cursor.fetchall()
     return found
@@ -235,7 +236,7 @@ def extremes_of_rows(
             cursor.execute(
                 f"SELECT {_part(connection, TEST_TIME)} AS part, COUNT(*){extremes} "
                 f"FROM ({' UNION ALL '.join(repeat(one, len(some)))}) AS chosen GROUP BY part",
-                [start, parts / (last - start), *values],
+                [start, _parts_a_second(start, last, parts), *values],
             )
             yield from cursor.fetchall()
 
@@ -253,6 +254,12 @@ def select_by_time(
         )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
+
+
+def _parts_a_second(start: float, last: float, parts: int) -> float:
+    """0 where the window is one instant, or nearly: then all of it is the first part."""
+    scale = parts / (last - start) if last > start else 0.0
+    return scale if isfinite(scale) else 0.0
 
 
 def _part(connection: BaseDatabaseWrapper, time: str) -> str:

@@ -170,10 +170,8 @@ class Arrivals:
         with self._lock:
             self._note_sender(stream, received)
             item = self._open.get(stream)
-            if item is not None and type(frame) is list:
-                # Frames of records become one list: the writer's work is a batch's and not a frame's.
-                assert type(item.submission.frame) is list
-                item.submission.frame += frame
+            if item is not None and item.submission.took_in(frame):
+                # Frames of a kind become one: the writer's work is a batch's and not a frame's.
                 item.submission.received += [received] * rows
                 item.weight += weight
                 item.frames += 1
@@ -183,10 +181,7 @@ class Arrivals:
             )
             item = Item(stream, submission, weight)
             self._items.append(item)
-            if type(frame) is list:
-                self._open[stream] = item
-            else:
-                self._open.pop(stream, None)
+            self._open[stream] = item
             if self._is_waited_for:
                 self._news.notify()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -16,6 +17,7 @@ from datahub import tables as row_tables
 from datahub.ingest import tables
 from datahub.ingest.accounts import Account, kinds_in, locked_accounts, save_counters
 from datahub.ingest.alike import ROWS_OF_FEW, Keys, Together, keys_of_few, sift_together
+from datahub.ingest.columns import FLOAT
 from datahub.ingest.digest import EXACT_IN_A_DOUBLE
 from datahub.ingest.fullness import fitting_into
 from datahub.ingest.layout import TEST_TIME, Layout
@@ -25,6 +27,8 @@ from datahub.keeping import room_left
 from datahub.models import Battery
 from datahub.registration import batteries_for_upload
 from datahub.validators import is_column_name
+
+RECORDS_TRIED = 64  # of each submission to a name that is new: whether any of it can be stored
 
 
 @dataclass(slots=True)
@@ -95,6 +99,12 @@ def _without_orphans(submissions: Sequence[Submission], account: Account | None)
 
 
 def _holds_a_row(submissions: Sequence[Submission], limits: Limits) -> bool:
+    """Nearly always the first records tell; to sift all of them twice would take as long as to store them."""
+    few = [submission.part(0, min(RECORDS_TRIED, len(submission.received))) for submission in submissions]
+    return _tried(few, limits) or _tried(submissions, limits)
+
+
+def _tried(submissions: Sequence[Submission], limits: Limits) -> bool:
     trial = Sieve(Layout({}, is_column_name, lambda name: True, limits.columns), limits.text_bytes)
     trial.sift(submissions)
     if trial.chunks:
@@ -155,7 +165,9 @@ def _store_one(account: Account, submissions: Sequence[Submission], limits: Limi
     )
     sieve = Sieve(layout, limits.text_bytes)
     sieve.sift(submissions)
-    _shape_table(account, layout, is_new=not stored_kinds)
+    room = room_left(account)
+    if room is None or sum(map(len, sieve.chunks)) <= room:
+        _shape_table(account, layout, layout.kinds)  # for all of them at once
     stored = sum([_insert_fitting(account, layout, chunk) for chunk in sieve.chunks])
     if stored:
         account.note_arrival(max(max(chunk.received) for chunk in sieve.chunks))
@@ -163,21 +175,33 @@ def _store_one(account: Account, submissions: Sequence[Submission], limits: Limi
     account.non_finite_values += sieve.non_finite
 
 
-def _shape_table(account: Account, layout: Layout, is_new: bool) -> None:
-    if not layout.added and not layout.widened:
+def _shape_table(account: Account, layout: Layout, names: Collection[str]) -> None:
+    """Makes what rows with these columns need and is not there; so rows that a full battery refuses leave no column."""
+    added = {name: kind for name, kind in layout.added.items() if name in names}
+    widened = [name for name in layout.widened if name in names]
+    if not added and not widened:
         return
-    if is_new:
-        row_tables.create(connection, account.pk, layout.added)
+    kinds = kinds_in(account.columns)
+    if kinds:
+        row_tables.add_columns(connection, account.pk, added)
+        row_tables.widen_to_float(connection, account.pk, widened)
     else:
-        row_tables.add_columns(connection, account.pk, layout.added)
-        row_tables.widen_to_float(connection, account.pk, layout.widened)
-    Battery.objects.filter(pk=account.pk).update(columns=layout.kinds)
+        row_tables.create(connection, account.pk, added)
+    kinds = kinds | added | dict.fromkeys(widened, FLOAT)
+    account.columns = json.dumps(kinds)
+    Battery.objects.filter(pk=account.pk).update(columns=kinds)
+    for name in added:
+        del layout.added[name]
+    layout.widened.difference_update(widened)
 
 
 def _insert_fitting(account: Account, layout: Layout, chunk: Chunk) -> int:
     room = room_left(account)
     fitting = chunk if room is None or len(chunk) <= room else fitting_into(account, chunk, room)
-    stored = _insert(account, layout, fitting) if len(fitting) else 0
+    if not len(fitting):
+        return 0
+    _shape_table(account, layout, fitting.names)
+    stored = _insert(account, layout, fitting)
     account.note_rows(stored, len(fitting) - stored)
     return stored
 

@@ -9,10 +9,11 @@ from typing import Any
 import msgpack
 import msgspec
 
+from datahub.ingest.alike_records import FLAT_VALUE, columns_of_msgpack
 from datahub.ingest.protocol import CLOSE_NOT_MSGPACK, CLOSE_TOO_LARGE, UNEQUAL_COLUMNS, FrameRefused, Limits
 
 DOUBLE_BYTES = 8
-FLAT_VALUE = bool | int | float | str | None
+ROWS_WORTH_COLUMNS = 16  # fewer stay records, which are taken together with other frames and other batteries
 COUNTED_FROM_BYTES = 1 << 16  # a smaller payload cannot become much memory
 
 
@@ -54,6 +55,11 @@ def decode(payload: bytes, limits: Limits) -> Frame:
     """What a frame holds; raises FrameRefused when it is too large or no msgpack."""
     if len(payload) > limits.frame_bytes:
         raise FrameRefused(CLOSE_TOO_LARGE, f"A frame has at most {limits.frame_bytes} bytes.")
+    rows = _records_at_most(payload)
+    is_sound = rows <= most_containers(len(payload))
+    if is_sound and rows >= ROWS_WORTH_COLUMNS and (found := columns_of_msgpack(payload)) is not None:
+        _check_rows(rows, limits)
+        return Columns(*found, rows)
     return shaped(_unpacked(payload), limits)
 
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from datahub.ingest.commit import Committed
-from datahub.ingest.frames import Columns, Frame, Unreadable
 from datahub.ingest.protocol import NOT_STORED
 from datahub.ingest.sieve import Submission
 
@@ -40,25 +39,11 @@ def _commit_halves(name: str, submission: Submission, error: Exception, commit: 
         if rows:
             submission.refuse(0, NOT_STORED, "The database cannot hold this record; the server's log tells why.")
         return Committed()
-    parts = [_part(submission, 0, rows // 2), _part(submission, rows // 2, rows)]
+    parts = [submission.part(0, rows // 2), submission.part(rows // 2, rows)]
     results = [_commit_what_can_be(name, [part], commit) for part in parts]
     submission.rejections[:] = parts[0].rejections + parts[1].rejections
     submission.is_orphan = parts[0].is_orphan or parts[1].is_orphan
     return _added(*results)
-
-
-def _part(submission: Submission, first: int, end: int) -> Submission:
-    frame = submission.frame
-    some: Frame
-    if isinstance(frame, Columns):
-        some = Columns(frame.names, [column[first:end] for column in frame.columns], end - first)
-    elif isinstance(frame, Unreadable):
-        some = Unreadable(end - first, frame.code, frame.message)
-    else:
-        some = frame[first:end]
-    number = submission.first_index + first
-    received = submission.received[first:end]
-    return Submission(some, received, number, battery_id=submission.battery_id, deed=submission.deed)
 
 
 def _added(first: Committed, second: Committed) -> Committed:

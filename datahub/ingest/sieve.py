@@ -47,6 +47,33 @@ class Submission:
     def refuse(self, index: int, code: str, message: str) -> None:
         self.rejections.append(Rejection(self.first_index + index, code, message))
 
+    def took_in(self, more: Frame) -> bool:
+        """Whether its frame goes on with this one now; only before anybody has looked at it."""
+        frame = self.frame
+        if type(frame) is list and type(more) is list:
+            frame += more
+            return True
+        if isinstance(frame, Columns) and isinstance(more, Columns) and frame.names == more.names:
+            for column, values in zip(frame.columns, more.columns, strict=True):
+                column += values
+            frame.rows += more.rows
+            return True
+        return False
+
+    def part(self, first: int, end: int) -> Submission:
+        """Records `first` to `end`, that one not, without what was told of them so far."""
+        frame = self.frame
+        some: Frame
+        if isinstance(frame, Columns):
+            some = Columns(frame.names, [column[first:end] for column in frame.columns], end - first)
+        elif isinstance(frame, Unreadable):
+            some = Unreadable(end - first, frame.code, frame.message)
+        else:
+            some = frame[first:end]
+        return Submission(
+            some, self.received[first:end], self.first_index + first, battery_id=self.battery_id, deed=self.deed
+        )
+
 
 class Origin(NamedTuple):
     """Where rows of a chunk stand: so many records of a submission, from `first` on."""

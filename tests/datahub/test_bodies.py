@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from io import BytesIO
 
 import msgpack
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from datahub.bodies import json_of
 from datahub.errors import BodyUnreadable, FileUnreadable
-from datahub.ingest.frames import _patiently_unpacked, _unpacked
-from datahub.ingest.protocol import FrameRefused
+from datahub.ingest.alike_records import columns_of_json, columns_of_msgpack
+from datahub.ingest.frames import _patiently_unpacked, _unpacked, decode
+from datahub.ingest.protocol import FrameRefused, Limits
 from datahub.readers.csv import CsvRows
 from datahub.readers.plain_csv import columns_of_plain
 
@@ -61,6 +63,34 @@ def test_json_is_read_as_the_standard_library_reads_it(document, ascii_only):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_odd_json_is_read_as_the_standard_library_reads_it(text, encoding):
     assert same(json_of(posted(text.encode(encoding))), json.loads(text))
+
+
+def test_brackets_in_texts_are_no_lists():
+    rows = [{"note": "[{" * 50 + '"\\' * k} for k in range(40)]
+    assert json_of(posted(json.dumps(rows).encode())) == rows
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"[]," * 10_000 + b"1]",
+        b'["a\\"",' + b"{}," * 10_000 + b"1]",
+        b'["\\\\",' + b"[]," * 10_000 + b'"]"]',
+        ("[" + "[]," * 10_000 + "1]").encode("utf-16"),
+        ('["\u2200",' + "[]," * 10_000 + '"\u2200"]').encode("utf-16"),  # its bytes hold a quote
+    ],
+)
+def test_more_lists_than_values_are_refused_before_they_are_read(body):
+    with pytest.raises(BodyUnreadable, match="more lists and maps than values"):
+        json_of(posted(body))
+
+
+def test_texts_without_an_end_are_looked_at_once():
+    body = b"[" * 200_000 + b'"\\' * 400_000
+    begun = time.process_time()
+    with pytest.raises(BodyUnreadable):
+        json_of(posted(body))
+    assert time.process_time() - begun < 5.0  # each quote by itself to the end would take hours
 
 
 @pytest.mark.parametrize(
@@ -169,3 +199,74 @@ def test_a_loggers_csv_is_read_the_quick_way():
 )
 def test_csv_out_of_the_ordinary_is_left_to_the_patient_reader(body):
     assert columns_of_plain(body, {}, 10**6) is None
+
+
+# --- records with the same keys ------------------------------------------------------------------------------------
+KEYS = st.lists(st.text(min_size=1) | st.sampled_from(["a", "test_time", 'a"b', "a\\", "ä"]), min_size=1, unique=True)
+
+
+@st.composite
+def alike_records(draw, values):
+    """Nearly always flat and alike, in whatever order of keys."""
+    keys = draw(KEYS)
+    rows = draw(st.lists(st.lists(values, min_size=len(keys), max_size=len(keys)), min_size=1, max_size=5))
+    records = [dict(zip(draw(st.permutations(keys)), row, strict=True)) for row in rows]
+    odd = draw(st.sampled_from([None, None, None, {}, 7, [], {**records[0], "more": 1}, {"a": [1]}]))
+    return records if odd is None else [*records, odd]
+
+
+def columns_by_way_of_records(records) -> tuple | None:
+    keys = tuple(records[0])
+    return keys, [[record[key] for record in records] for key in keys]
+
+
+@given(alike_records(VALUES))
+def test_json_columns_are_those_of_the_records(records):
+    text = json.dumps(records)
+    found = columns_of_json(text.encode())
+    assert found is None or same(list(found), list(columns_by_way_of_records(json.loads(text))))
+
+
+@given(alike_records(st.one_of(st.none(), st.booleans(), PACKED_NUMBERS, st.text(), st.binary())))
+def test_msgpack_columns_are_those_of_the_records(records):
+    payload = msgpack.packb(records)
+    found = columns_of_msgpack(payload)
+    assert found is None or same(list(found), list(columns_by_way_of_records(_patiently_unpacked(payload))))
+
+
+def test_records_that_are_alike_are_read_so():
+    records = [{"test_time": float(n), "count": n, "on": True, "note": "x", "none": None} for n in range(40)]
+    expected = columns_by_way_of_records(records)
+    assert columns_of_json(b" [\n" + json.dumps(records).encode()[1:]) == expected
+    assert columns_of_msgpack(msgpack.packb(records)) == expected
+    frame = decode(msgpack.packb(records), Limits())
+    assert (frame.names, frame.columns, len(frame)) == (*expected, 40)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [[], [{}] * 20, [1, {"a": 1}], [{"a": 1}, {"b": 1}], [{"a": 1}, {"a": 1, "b": 1}], [{"a": 1}, {}], [{"a": [1]}],
+     [{"a": 1}, {"a": {}}], [{"}": 1}], {"a": [1]}, [[{"a": 1}]], "text"],
+)  # fmt: skip
+def test_other_lists_are_left_to_the_usual_way(records):
+    assert columns_of_json(json.dumps(records).encode()) is None
+    if records != [{"}": 1}]:
+        assert columns_of_msgpack(msgpack.packb(records)) is None
+
+
+def test_a_key_that_comes_twice_counts_as_its_last_value():
+    twice = b"\x82\xa1a\x01\xa1a\x02"
+    assert columns_of_msgpack(b"\x92" + twice * 2) == (("a",), [[2, 2]])
+    assert columns_of_json(b'[{"a": 1, "a": 2}, {"a": 3, "a": 4}]') == (("a",), [[2, 4]])
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x91", b"\xdd\xff\xff\xff\xff", b"\x91\xdd\x7f\xff\xff\xff", b"\x91" * 2000]
+)
+def test_what_lies_about_its_length_is_left_too(payload):
+    assert columns_of_msgpack(payload) is None
+
+
+def test_no_more_rows_come_in_a_frame_than_may():
+    with pytest.raises(FrameRefused, match="at most 20 rows"):
+        decode(msgpack.packb([{"a": 1}] * 21), Limits(rows_a_frame=20))

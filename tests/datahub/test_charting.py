@@ -218,5 +218,21 @@ def test_a_chart_leaves_nulls_out_and_refuses_text(monkeypatch):
         chart(battery, ["state"])
 
 
+@pytest.mark.parametrize("way", ["rows", "blocks"])
+@pytest.mark.parametrize("apart", [0.0, 1e-310])
+def test_very_many_rows_of_one_instant_are_two_points(way, apart, monkeypatch):
+    rows = 1_000
+    times = [0.0] * (rows - 1) + [apart]
+    store_columns("instant", {"test_time": times, "voltage": [3.0 + n / rows for n in range(rows)]})
+    battery = battery_named("instant")
+    if way == "blocks":
+        with_blocks(battery)
+    monkeypatch.setattr(tables, "select_by_time", None)  # all of them are not read into memory
+    found = chart(battery, ["voltage"])
+    assert found.rows == rows
+    assert found.lines["voltage"].values == [3.0, 3.999]
+    assert found.lines["voltage"].test_time == pytest.approx([0.0, 0.0], abs=apart)
+
+
 def test_a_battery_without_rows_has_an_empty_chart():
     assert chart(Battery.objects.create(name="empty"), []).lines == {}

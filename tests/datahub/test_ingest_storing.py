@@ -53,6 +53,16 @@ def test_numbers_are_64_bits_wide():
     ]
 
 
+def test_a_battery_is_made_for_one_good_record_behind_many_bad_ones_and_for_none_without():
+    bad = [{"test_time": float(n), "voltage": [3.7]} for n in range(200)]
+    refused = store(*bad)
+    assert (refused.stored, refusals(refused)) == (0, [(n, "nested_value") for n in range(200)])
+    assert not Battery.objects.exists()
+    result = store(*bad, {"test_time": 200.0, "voltage": 3.7})
+    assert (result.stored, refusals(result)) == (1, [(n, "nested_value") for n in range(200)])
+    assert battery_named("module 7/α").refused_rows == 200
+
+
 def test_received_is_the_servers_clock():
     before = time.time()
     store({"test_time": 0.0})

@@ -93,6 +93,28 @@ def test_a_full_battery_refuses_what_is_new_and_knows_what_it_has():
     assert store_columns("cell", {"test_time": [5.0, 5.0], "voltage": [1.0, 1.0]}).repeated == 1
 
 
+def test_a_full_battery_gets_no_column_of_rows_that_it_refuses():
+    battery(most_rows=2)
+    store_records("cell", [{"test_time": 0.0, "step": 1}])
+    new = [{"test_time": 1.0, "step": 2, "note": "kept"}, {"test_time": 2.0, "step": 2.5, "flag": True}]
+    assert store_records("cell", new, partial=True).stored == 1
+    kinds = {"test_time": "float", "step": "integer", "note": "text"}
+    assert battery_named("cell").columns == kinds
+    refused = store_records("cell", [{"test_time": 9.0, "step": 0.5}, {"other": 1}], partial=True).rejected
+    assert [each.code for each in refused] == ["battery_full"] * 2
+    found = battery_named("cell")
+    assert (found.columns, found.rows, found.refused_rows) == (kinds, 2, 3)
+    with connection.cursor() as cursor:
+        columns = {
+            column.name for column in connection.introspection.get_table_description(cursor, rows_table(found.pk))
+        }
+    assert columns == {"row_id", "row_digest", "row_late", "received", *kinds}
+    update_battery(found, most_rows=4)
+    assert store_records("cell", [{"test_time": 9.0, "step": 0.5}, {"test_time": 9.5, "step": 3}]).stored == 2
+    assert battery_named("cell").columns == {**kinds, "step": "float"}
+    assert [row["step"] for row in records(found)] == [1, 2, 0.5, 3]
+
+
 def test_another_fault_beside_it_is_told_by_its_own_name():
     battery(most_rows=1)
     with pytest.raises(RecordsRefused):

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from access import tries
@@ -84,6 +85,28 @@ def test_a_post_above_the_tokens_limit_is_told_when_to_come_back(with_token):
     assert 80 <= int(second["Retry-After"]) <= 90
     by_id = f"/api/v1/batteries/{Battery.objects.get().pk}/rows/"
     assert client.post(by_id, rows[:1], content_type="application/json").status_code == 429
+
+
+def test_a_post_is_charged_for_what_it_held_whatever_became_of_it(with_token):
+    """As a frame is: it has been read and judged, which is the work that a limit is for."""
+    _, client = with_token()
+    Token.objects.update(rows_per_second=10)
+    rows = [{"test_time": float(n), "voltage": [3.7]} for n in range(200)]
+    first = client.post("/db/upload/cell", rows, content_type="application/json")
+    second = client.post("/db/upload/cell", rows[:1], content_type="application/json")
+    assert (first.status_code, second.status_code) == (400, 429)
+    assert 5 <= int(second["Retry-After"]) <= 10
+
+
+def test_an_import_is_not_charged(with_token):
+    """A worker reads it at its own speed, after all that devices send."""
+    _, client = with_token()
+    Token.objects.update(rows_per_second=1)
+    file = SimpleUploadedFile("cell.csv", b"test_time,voltage\n" + b"".join(b"%d,3.7\n" % n for n in range(500)))
+    imported = client.post("/api/v1/imports/", {"file": file, "battery": ""})
+    row = [{"test_time": 0.0, "voltage": 3.7}]
+    assert imported.status_code in (201, 202), imported.content
+    assert client.post("/db/upload/cell", row, content_type="application/json").status_code == 200
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "engineer"])

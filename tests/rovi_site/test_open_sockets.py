@@ -1,5 +1,9 @@
 """An open socket ends when its caller may no longer have it, and where it sends more than its limit."""
 
+import asyncio
+import threading
+import time
+
 import msgpack
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -9,6 +13,7 @@ from django.test import Client
 
 from access import doorkeeper
 from access.models import Token
+from datahub.consumers import UploadSocket
 from datahub.models import Battery
 from rovi_site.asgi import application
 from tests.rovi_site.test_door_sockets import UPDATES, UPLOAD, basic, bearer, cookie
@@ -119,6 +124,41 @@ def test_a_token_that_sends_more_than_its_limit_is_closed_and_the_frame_is_not_s
     never = "A frame of 1,000 rows is never taken: send at most 400."
     assert (code, reason) == (4429, f"Your limit is 10 rows a second, and more have come. {never} Retry in 60 s.")
     assert not Battery.objects.exists()
+
+
+def test_who_goes_while_being_let_in_leaves_no_socket_behind(user_with_role, monkeypatch):
+    _, secret = bearer(user_with_role("operator"))
+    let_in, go_on = threading.Event(), threading.Event()
+    admit = UploadSocket._admit
+
+    def slowly(socket, expelled):
+        let_in.set()
+        assert go_on.wait(20)
+        return admit(socket, expelled)
+
+    monkeypatch.setattr(UploadSocket, "_admit", slowly)
+
+    async def converse():
+        async def receive():
+            return {"type": "websocket.connect"}
+
+        scope = socket_at(UPLOAD, authorization=secret, **HOST).scope | {"url_route": {"kwargs": {"name": "cell"}}}
+        task = asyncio.ensure_future(UploadSocket(scope, receive, receive).serve())
+        await asyncio.to_thread(let_in.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        end = time.monotonic() + 20
+        while len(left) < 1 and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+
+    left = []
+    leave = doorkeeper.doorkeeper.leave
+    monkeypatch.setattr(doorkeeper.doorkeeper, "leave", lambda guest: (leave(guest), left.append(guest)))
+    async_to_sync(converse)()
+    assert len(left) == 1
+    assert not doorkeeper.doorkeeper._guests
 
 
 def test_one_socket_more_than_the_limit_is_refused_with_429_and_when_to_come_back(user_with_role):
