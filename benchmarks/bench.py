@@ -134,6 +134,15 @@ def apart(work: Callable[..., list[Figure]], *arguments: object) -> list[Figure]
         return pool.submit(work, *arguments).result()
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has spent so far, with the children that it waited for; 0 where there is none, or no /proc."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return sum(map(int, status[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def databases(asked: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """(vendor's name, DATABASE_URL) of empty databases in turn; empty stands for SQLite in ROVI_DATA."""
     yield "SQLite", ""

@@ -1,7 +1,7 @@
 """Bulk uploads of a million rows through the whole service: `python -m benchmarks.bulk`.
 
-A POST of 9 columns as JSON, msgpack, CSV and Parquet, from the first byte sent to the answer; then the same rows once
-more, which stores none. The floor is what the database's own client does with the same rows in Python's memory:
+A POST of 9 columns as JSON, msgpack, CSV and Parquet, from the first byte sent to the answer; one of them once more,
+which stores none. The floor is what the database's own client does with the same rows in Python's memory:
 `executemany` on SQLite, COPY on PostgreSQL, into a table with the same columns and the same index, in one transaction.
 The same without any index is told too. What was sent and what is stored afterwards is compared.
 """
@@ -30,6 +30,7 @@ from benchmarks.live_fleet import cpu_and_memory
 
 LEAST_SHARE = 0.5
 INTEGERS = ("cycle_number", "step_index")
+SENT_AGAIN = "msgpack"
 CONTENT_TYPES = {
     "JSON": "application/json", "msgpack": "application/msgpack", "CSV": "text/csv",
     "Parquet": "application/vnd.apache.parquet",
@@ -66,7 +67,7 @@ def measured(name: str, url: str, folder: str, server: str, rows: int) -> list[F
             post("warm-up", content_type, body_of(form, columns_of(10)))
         for form, content_type in CONTENT_TYPES.items():
             body = body_of(form, columns)
-            for again in (False, True):
+            for again in (False, True) if form == SENT_AGAIN else (False,):
                 cpu = cpu_and_memory(process.pid)[0]
                 seconds = post(form, content_type, body)
                 spent, resident = cpu_and_memory(process.pid)
@@ -144,7 +145,8 @@ def check(form: str, columns: dict[str, list]) -> None:
         cursor.execute(f"SELECT {', '.join(columns)} FROM rows_{battery.pk} ORDER BY row_id")
         for row, sent in zip(cursor, zip(*columns.values(), strict=True), strict=True):
             assert row == sent, (form, row, sent)
-    assert (battery.rows, battery.repeated_rows) == (len(columns["voltage"]), len(columns["voltage"]))
+    rows = len(columns["voltage"])
+    assert (battery.rows, battery.repeated_rows) == (rows, rows if form == SENT_AGAIN else 0)
 
 
 # --- the floor -----------------------------------------------------------------------------------------------------

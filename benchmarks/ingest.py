@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmarks.bench import Figure, alone, apart, postgres_database
+from benchmarks.bench import Figure, alone, apart, cpu_seconds, postgres_database
 from benchmarks.load import Outcome, run_load
 from benchmarks.watchers import watching
 
@@ -40,6 +40,7 @@ USER, PASSWORD = "benchmark", secrets.token_urlsafe(12)
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 SOCKETS, ROWS = (1, 10, 100, 1000), (1, 100)  # rows a frame
 PAGES = 10
+ROWS_STORED_PLAINLY = 200_000
 COST_OF_ESTIMATION = 0.15  # the most that estimation may take from ingest where a core is free for it
 
 
@@ -73,10 +74,11 @@ class Server:
 
     kind: str
     port: int
+    pid: int
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
     parser.add_argument("--databases", nargs="+", default=["SQLite", "PostgreSQL"], choices=["SQLite", "PostgreSQL"])
     parser.add_argument("--servers", nargs="+", default=["daphne", "uvicorn"], choices=["daphne", "uvicorn"])
     parser.add_argument("--sockets", nargs="+", type=int, default=SOCKETS)
@@ -96,11 +98,14 @@ def figures(asked: argparse.Namespace) -> Iterator[Figure]:
             continue
         with ExitStack() as stack:
             servers = [stack.enter_context(running(kind, server)) for kind in ["floor", *asked.servers]]
+            floor = None
             for case in cases:
                 floor, *ours = [Measured.of(server, case, seconds) for server in servers]
                 for one in ours:
                     lost += one.lost
                     yield one.beside(floor, vendor)
+        if floor is not None:
+            yield from apart(stored_plainly, vendor, server, floor.full.rows_a_second, f"bare server, {floor.case}")
         if not asked.no_company:
             for kind in asked.servers:
                 yield from in_company(vendor, server, kind, 1.0 if asked.quick else 2 * seconds)
@@ -111,26 +116,30 @@ def figures(asked: argparse.Namespace) -> Iterator[Figure]:
 # --- one case ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Measured:
-    """`lost` rows were sent and are not both acknowledged and stored."""
+    """`lost` rows were sent and are not both acknowledged and stored; `cpu` is the server's at full speed, µs a row."""
 
     server: Server
     case: Case
     full: Outcome
+    cpu: float
     half: Outcome
     lost: int
 
     @classmethod
     def of(cls, server: Server, case: Case, seconds: float) -> Measured:
-        full, lost = measured(server, case, "full", seconds)
-        half, lost_too = measured(server, case, "half", seconds, full.rows_a_second / 2)
-        return cls(server, case, full, half, lost + lost_too)
+        full, cpu, lost = measured(server, case, "full", seconds)
+        half, _, lost_too = measured(server, case, "half", seconds, full.rows_a_second / 2)
+        return cls(server, case, full, cpu, half, lost + lost_too)
 
     def beside(self, floor: Measured, vendor: str) -> Figure:
         troubles = [*self.full.troubles, *self.half.troubles][:1]
+        p50, p99, p50_of_floor, p99_of_floor = (
+            f"{1000 * run.latency(share):.1f} ms" for run in (self.half, floor.half) for share in (0.5, 0.99)
+        )
         notes = [
-            f"at half load p50 {self.half.latency(0.5) * 1000:.1f} ms, p99 {self.half.latency(0.99) * 1000:.1f} ms"
+            f"at half load p50 {p50}, p99 {p99}; floor's {p50_of_floor}, {p99_of_floor}",
+            f"{self.cpu:.1f} µs of the server's CPU a row, floor's {floor.cpu:.1f}",
         ]
-        notes.append(f"floor's {floor.half.latency(0.5) * 1000:.1f} and {floor.half.latency(0.99) * 1000:.1f} ms")
         return Figure(
             f"{vendor}, {self.server.kind}, {self.case}", self.full.rows_a_second, "rows/s",
             floor.full.rows_a_second, "bare server", self.case.least_share,
@@ -140,16 +149,39 @@ class Measured:
 
 def measured(
     server: Server, case: Case, run: str, seconds: float, rows_a_second: float | None = None
-) -> tuple[Outcome, int]:
+) -> tuple[Outcome, float, int]:
+    """What came of it, the server's CPU in µs a row (that of opening the sockets left out), and rows lost."""
     names = [battery_name(case, run, number) for number in range(case.sockets)]
     paths = [f"/db/upload/{quote(name)}?ack=1" for name in names]
-    loaded = run_load(server.port, paths, AUTHORIZATION, case.records, case.window, seconds, rows_a_second)
+    loaded = run_load(
+        server.port, paths, AUTHORIZATION, case.records, case.window, seconds, rows_a_second,
+        meter=lambda: cpu_seconds(server.pid),
+    )  # fmt: skip
     outcome = asyncio.run(loaded)
+    cpu = 1e6 * outcome.metered / max(1, outcome.acknowledged)
     kept = outcome.acknowledged
     if server.kind != "floor":
         stats = read(server.port, "/db/stats")
         kept = min(kept, sum(stats[name]["data_stats"]["rows"] for name in names if stats[name]["data_stats"]))
-    return outcome, outcome.sent - kept
+    return outcome, cpu, outcome.sent - kept
+
+
+def stored_plainly(vendor: str, postgres: str, floor: float, floor_is: str) -> list[Figure]:
+    """What the database takes of rows that lie ready in memory, in one transaction: a service cannot take more."""
+    database = postgres_database(postgres) if postgres else nullcontext("")
+    with tempfile.TemporaryDirectory() as data, database as url:
+        os.environ |= {"ROVI_DATA": data, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "rovi_site.settings"}
+        import django
+
+        django.setup()
+        from django.db import connection
+
+        from benchmarks.bulk import columns_of, floor_of
+
+        speed, _ = floor_of(columns_of(ROWS_STORED_PLAINLY), ROWS_STORED_PLAINLY)
+        connection.close()
+    client = "COPY" if postgres else "executemany"
+    return [Figure(f"{vendor}, {client} alone, of rows that lie ready", speed, "rows/s", floor, floor_is)]
 
 
 def battery_name(case: Case, run: str, number: int) -> str:
@@ -168,19 +200,25 @@ def in_company(vendor: str, postgres: str, kind: str, seconds: float) -> Iterato
     case = Case(10, 1)
     free = (os.cpu_count() or 1) > 3  # the client, the web process, the worker, and what else there is
     with running(kind, postgres, runs=["alone", "estimated", "watched"]) as server:
-        alone, lost = measured(server, case, "alone", seconds)
+        alone, alone_cpu, lost = measured(server, case, "alone", seconds)
         with ExitStack() as stack:
             stack.enter_context(a_worker(server))
             time.sleep(seconds)  # it loads its libraries
-            estimated, lost_too = measured(server, case, "estimated", seconds)
+            estimated, estimated_cpu, lost_too = measured(server, case, "estimated", seconds)
             stack.enter_context(watching(server.port, AUTHORIZATION, PAGES))
-            watched, lost_three = measured(server, case, "watched", seconds)
-    for what, outcome in (("estimators", estimated), (f"estimators and {PAGES} pages", watched)):
+            watched, watched_cpu, lost_three = measured(server, case, "watched", seconds)
+    found = (("estimators", estimated, estimated_cpu), (f"estimators and {PAGES} pages", watched, watched_cpu))
+    for what, outcome, cpu in found:
         yield Figure(
             f"{vendor}, {kind}, {case}, with {what}", outcome.rows_a_second, "rows/s", alone.rows_a_second, "without",
             1 - COST_OF_ESTIMATION if free else None,
             note=f"{'' if free else 'no core is free for them; '}p99 {outcome.latency(0.99) * 1000:.0f} ms"
             + ("; rows were lost" if lost or lost_too or lost_three else ""),
+        )  # fmt: skip
+        # With a core for itself the web process takes as many rows as its CPU allows; SQLite's one lock is shared.
+        yield Figure(
+            f"{vendor}, {kind}, {case}, with {what}, by the web process's CPU", 1e6 / cpu, "rows/s", 1e6 / alone_cpu,
+            "without", 1 - COST_OF_ESTIMATION if what == "estimators" else None,
         )  # fmt: skip
 
 
@@ -229,7 +267,7 @@ def running(kind: str, postgres: str, runs: list[str] | None = None) -> Iterator
         _environments[port] = environment
         try:
             wait_for(port, process)
-            yield Server(kind, port)
+            yield Server(kind, port, process.pid)
         finally:
             end(process)
 

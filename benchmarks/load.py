@@ -12,6 +12,7 @@ import os
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgpack
@@ -68,6 +69,7 @@ class Outcome:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    metered: float = 0.0  # by how much the meter went up
 
     @property
     def rows_a_second(self) -> float:
@@ -228,12 +230,15 @@ async def run_load(
     window: int,
     seconds: float,
     rows_a_second: float | None = None,
+    meter: Callable[[], float] = lambda: 0.0,
 ) -> Outcome:
     """One connection a path, sending for so long, then waiting for the last acknowledgement.
 
     Each sends as fast as its window allows; or they send `rows_a_second` in all, whether or not answers come.
+    `meter` is read when all are open and at the end.
     """
     clients = await connected(port, paths, authorization, records, window)
+    metered = meter()
     began = time.perf_counter()
     if rows_a_second:
         await _send_at_a_pace(clients, rows_a_second / records, seconds)
@@ -254,6 +259,7 @@ async def run_load(
         outcome.latencies += client.latencies
         outcome.troubles += client.troubles
         client.transport.abort()
+    outcome.metered = meter() - metered
     outcome.seconds = max(client.last_acknowledged_at for client in clients) - began
     return outcome
 

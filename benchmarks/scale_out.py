@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.bench import Figure, alone
+from benchmarks.bench import Figure, alone, cpu_seconds
 from benchmarks.load import Outcome, run_load
 from tests import services
 from tests.killable import Service
@@ -88,14 +88,6 @@ class Measured:
 
     def microseconds_a_row(self, kind: str) -> float:
         return self.cpu[kind] / self.rows * 1e6
-
-
-def cpu_seconds(pid: int) -> float:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return 0.0
-    return sum(map(int, status[11:15])) / os.sysconf("SC_CLK_TCK")  # its own and that of children it waited for
 
 
 def measured(server_url: str, size: int, batteries: int, seconds: float) -> Measured:

@@ -41,6 +41,20 @@ def test_columns_between_records_keep_their_place():
     assert [(item.submission.first_index, len(item.submission.received)) for item in items] == [(0, 1), (1, 2), (3, 2)]
 
 
+def test_columns_of_the_same_names_become_one_batch_too():
+    buffer, stream = Buffer(100, 100), stream_of()
+    for second, names in enumerate(["ab", "ab", "ba", "ab"]):
+        buffer.put(stream, Columns(tuple(names), [[second], [10 * second]], 1), 10, float(second))
+    first, second, third = buffer.arrivals.take(100)
+    assert (first.submission.frame, first.submission.received) == (
+        Columns(("a", "b"), [[0, 1], [0, 10]], 2),
+        [0.0, 1.0],
+    )
+    assert (first.frames, first.weight, len(first.submission.frame)) == (2, 2, 2)
+    assert (second.submission.frame.names, second.submission.first_index) == (("b", "a"), 2)
+    assert (third.submission.frame.columns, third.submission.first_index) == ([[3], [30]], 3)
+
+
 def test_a_stream_that_holds_its_share_has_no_room_and_others_have():
     buffer, flooding, calm = Buffer(100, 10), stream_of("a"), stream_of("b")
     buffer.put(flooding, [{}] * 10, 10, 0.0)
