@@ -200,18 +200,24 @@ def _insert_fitting(account: Account, layout: Layout, chunk: Chunk) -> int:
     fitting = chunk if room is None or len(chunk) <= room else fitting_into(account, chunk, room)
     if not len(fitting):
         return 0
-    _shape_table(account, layout, fitting.names)
-    stored = _insert(account, layout, fitting)
+    _shape_table(account, layout, _names_needed(layout, fitting))
+    stored = _insert(account, fitting)
     account.note_rows(stored, len(fitting) - stored)
     return stored
 
 
-def _insert(account: Account, layout: Layout, chunk: Chunk) -> int:
+def _names_needed(layout: Layout, chunk: Chunk) -> list[str]:
+    """Columns that rows of the chunk need as the layout has them: a row that is refused may be the one that widens."""
+    columns = zip(chunk.names, chunk.columns, strict=True)
+    return [name for name, column in columns if name not in layout.widened or float in set(map(type, column))]
+
+
+def _insert(account: Account, chunk: Chunk) -> int:
     times = chunk.columns[chunk.names.index(TEST_TIME)] if TEST_TIME in chunk.names else []
     late = _late(times, account.last_test_time, len(chunk))
     any_late = True in late
     before = row_tables.newest_row_id(connection, account.pk) if any_late else 0
-    stored = tables.insert(connection, account.pk, layout.kinds, chunk, late)
+    stored = tables.insert(connection, account.pk, kinds_in(account.columns), chunk, late)
     if stored:
         if any_late:  # some of them may be repeated rows, which were late only in coming again
             account.note_late(*tables.late_rows_after(connection, account.pk, before))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db import connection
 
 from datahub.ingest import tables
-from datahub.ingest.accounts import Account
+from datahub.ingest.accounts import Account, kinds_in
 from datahub.ingest.layout import TEST_TIME
 from datahub.ingest.protocol import BATTERY_FULL
 from datahub.ingest.sieve import Chunk, Origin
@@ -20,7 +20,9 @@ def fitting_into(account: Account, chunk: Chunk, room: int) -> Chunk:
     The others are refused, each to who sent it.
     """
     times = chunk.columns[chunk.names.index(TEST_TIME)] if TEST_TIME in chunk.names else [None] * len(chunk)
-    known = tables.stored_among(connection, account.pk, (time for time in times if time is not None))
+    known = set()
+    if kinds_in(account.columns):  # there is a table
+        known = tables.stored_among(connection, account.pk, (time for time in times if time is not None))
     kept: list[int] = []
     origins = []
     for row, (origin, index) in enumerate(_records(chunk.origins)):

@@ -112,7 +112,7 @@ def test_a_full_battery_gets_no_column_of_rows_that_it_refuses():
     update_battery(found, most_rows=4)
     assert store_records("cell", [{"test_time": 9.0, "step": 0.5}, {"test_time": 9.5, "step": 3}]).stored == 2
     assert battery_named("cell").columns == {**kinds, "step": "float"}
-    assert [row["step"] for row in records(found)] == [1, 2, 0.5, 3]
+    assert [row["step"] for row in records(battery_named("cell"))] == [1, 2, 0.5, 3]
 
 
 def test_another_fault_beside_it_is_told_by_its_own_name():

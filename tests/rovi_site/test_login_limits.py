@@ -94,7 +94,7 @@ def test_a_post_is_charged_for_what_it_held_whatever_became_of_it(with_token):
     rows = [{"test_time": float(n), "voltage": [3.7]} for n in range(200)]
     first = client.post("/db/upload/cell", rows, content_type="application/json")
     second = client.post("/db/upload/cell", rows[:1], content_type="application/json")
-    assert (first.status_code, second.status_code) == (400, 429)
+    assert (first.status_code, second.status_code) == (422, 429)
     assert 5 <= int(second["Retry-After"]) <= 10
 
 
