@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from datahub.errors import FileTooLarge, FileUnreadable
 from datahub.imports.requesting import request_import
-from datahub.ingest.frames import decode
+from datahub.ingest.frames import Columns, decode
 from datahub.ingest.protocol import FrameRefused, Limits
 from datahub.models import Battery, DataImport
 from datahub.readers import open_rows
@@ -225,7 +225,8 @@ def test_a_frame_of_empty_lists_and_maps_is_refused_before_it_is_memory(empty):
 
 def test_a_large_frame_of_honest_records_is_taken():
     records = [{"t": float(place), "v": 3.7} for place in range(50_000)]
-    assert decode(msgpack.packb(records), Limits(frame_bytes=8 * 2**20, rows_a_frame=10**5)) == records
+    frame = decode(msgpack.packb(records), Limits(frame_bytes=8 * 2**20, rows_a_frame=10**5))
+    assert frame == Columns(("t", "v"), [[float(place) for place in range(50_000)], [3.7] * 50_000], 50_000)
 
 
 @pytest.mark.django_db
