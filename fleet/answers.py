@@ -32,6 +32,29 @@ def receipt(request: Request) -> Answer:
     return post_readings(posted).as_map()
 
 
+def batch_receipt(request: Request) -> Answer:
+    """As `receipt`, of readings of many assets."""
+    from fleet.accounting.batches import store_batch  # noqa: PLC0415  (numpy; a web process boots without it)
+    from fleet.batch_bodies import read_batch  # noqa: PLC0415
+
+    pace = pace_of(request.user, getattr(request._request, "auth", None))
+    if pace is not None:
+        pace.refuse_if_owing()
+    read = read_batch(request._request, request.query_params)
+    if pace is not None:
+        pace.charge(len(read.batch))
+    stored = store_batch(read.batch)
+    return {
+        "assets": stored.assets,
+        "accepted": stored.readings - read.skipped,
+        "skipped": read.skipped,
+        "first_skipped": read.first_skipped,
+        "warnings": read.warned,
+        "first_warnings": read.first_warnings,
+        "quarters": stored.quarters,
+    }
+
+
 def quarters(query: Mapping[str, Any]) -> Answer:
     asked = quarters_asked(query)
     asset = queries.asset_numbered(asked.number)

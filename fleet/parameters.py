@@ -23,6 +23,8 @@ COUNT = OpenApiParameter("count", int, description="How many; 3 when left out.")
 KIND = OpenApiParameter("kind", str, enum=Kind.values, description="Assets of this kind alone.")
 MODEL = OpenApiParameter("model", str, description="Which model; linear when left out.")
 RESOLUTION = OpenApiParameter("resolution", str, enum=list(RESOLUTIONS), description="quarter when left out.")
+UNITS = OpenApiParameter("units", str, enum=["kW", "kWh"], description="Of a file's values.")
+INTERVAL = OpenApiParameter("interval", str, description="Of a file's readings: seconds, or an ISO 8601 duration.")
 
 QUARTERS = [NUMBER, START, END, PARTIAL, FILL, DETAIL]
 TOP = [COUNT, FROM, TO]

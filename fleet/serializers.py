@@ -67,6 +67,30 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     end = serializers.CharField(allow_null=True, help_text="End of the last of them.")
 
 
+class BatchColumnsSerializer(serializers.Serializer[Any]):
+    spaceship_id = serializers.ListField(child=serializers.IntegerField(min_value=0))
+    datetime = serializers.ListField(child=serializers.CharField())
+    value = serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    units = serializers.ChoiceField(["kW", "kWh"])
+    interval = serializers.FloatField(
+        required=False, help_text="How long each reading holds: seconds, or an ISO 8601 duration."
+    )
+    data = BatchColumnsSerializer(help_text="Or a list of rows.")  # type: ignore[assignment]  # a field of that name
+
+
+class BatchReceiptSerializer(serializers.Serializer[Any]):
+    assets = serializers.IntegerField()
+    accepted = serializers.IntegerField(help_text="Rows with a number.")
+    skipped = serializers.IntegerField(help_text="Rows without one: gaps.")
+    first_skipped = SkippedSerializer(many=True)
+    warnings = serializers.IntegerField()
+    first_warnings = WarningSerializer(many=True)
+    quarters = serializers.IntegerField(help_text="Quarters that were computed anew.")
+
+
 class QuarterSerializer(serializers.Serializer[Any]):
     datetime = serializers.CharField(help_text="When the quarter begins.")
     value = serializers.FloatField(allow_null=True, help_text="kWh.")

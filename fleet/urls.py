@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 from fleet.views import Data, Forecast, TopUsers
 from fleet.viewsets import (
     AssetViewSet,
+    BatchesViewSet,
     FleetEnergyViewSet,
     ForecastViewSet,
     QuartersViewSet,
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern] = [
 api_routes: list[tuple[str, Any, str]] = [
     ("energy/assets", AssetViewSet, "asset"),
     ("energy/readings", ReadingsViewSet, "energy-readings"),
+    ("energy/batches", BatchesViewSet, "energy-batches"),
     ("energy/quarters", QuartersViewSet, "energy-quarters"),
     ("energy/top", TopViewSet, "energy-top"),
     ("energy/forecast", ForecastViewSet, "energy-forecast"),

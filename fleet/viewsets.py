@@ -14,9 +14,11 @@ from access.permissions import OnlyAdministrators, ViewerReadsOperatorWrites
 from fleet import answers, queries
 from fleet.assets import create_asset, delete_asset, update_asset
 from fleet.models import Asset
-from fleet.parameters import END, FORECAST, KIND, QUARTERS, RESOLUTION, START, TOP
+from fleet.parameters import END, FORECAST, INTERVAL, KIND, QUARTERS, RESOLUTION, START, TOP, UNITS
 from fleet.serializers import (
     AssetSerializer,
+    BatchReceiptSerializer,
+    BatchSerializer,
     ExpectedSerializer,
     FleetSerializer,
     PostSerializer,
@@ -90,6 +92,19 @@ class ReadingsViewSet(_Energy):
     def create(self, request: Request) -> Response:
         """Stores readings of power or energy, at most 10,000; those of a time that is there already are replaced."""
         return Response(answers.receipt(request), status=201)
+
+
+class BatchesViewSet(_Energy):
+    """Readings of many assets come in here."""
+
+    @extend_schema(
+        parameters=[UNITS, INTERVAL],
+        request={"application/json": BatchSerializer, "text/csv": bytes, "application/vnd.apache.parquet": bytes},
+        responses={201: BatchReceiptSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        """Stores readings of many assets: as JSON, or as a file with the columns spaceship_id, datetime and value."""
+        return Response(answers.batch_receipt(request), status=201)
 
 
 class QuartersViewSet(_Energy):

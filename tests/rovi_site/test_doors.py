@@ -106,6 +106,7 @@ DOORS = {
     "asset-detail": "GET viewer, PATCH operator, DELETE administrator",
     "asset-sources": "GET viewer",
     "energy-readings-list": "POST operator",
+    "energy-batches-list": "POST operator",
     "energy-quarters-list": "GET viewer",
     "energy-top-list": "GET viewer",
     "energy-forecast-list": "GET viewer",
