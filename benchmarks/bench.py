@@ -37,7 +37,9 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 LIBRARIES = ("django", "numpy", "msgpack", "orjson", "psycopg", "pyarrow", "daphne", "uvicorn", "websockets")
 
 # What `make bench` runs, in this order; ARGS="reads bulk" chooses, and ARGS=--quick makes small ones of all.
-CHOSEN = ("ingest", "bulk", "reads", "estimation", "measuring", "fleet_forecast", "energy", "sandboxed_scripts", "scale_out")
+CHOSEN = (
+    "ingest", "bulk", "reads", "estimation", "measuring", "fleet_forecast", "energy", "sandboxed_scripts", "scale_out",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,7 @@ def top(vendor: str, assets: int) -> list[Figure]:
     from fleet.queries import top_users
     from fleet.tables import MONTH_OF
 
+    month = MONTH_OF[connection.vendor]
     days = "generate_series(0, 365) AS day(n)"
     if connection.vendor == "sqlite":
         counted = "WITH RECURSIVE d(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM d WHERE n < 365) SELECT n FROM d"
@@ -170,7 +171,7 @@ def top(vendor: str, assets: int) -> list[Figure]:
         )
         cursor.execute(
             "INSERT INTO fleet_energymonth (asset_id, start, energy, charged, covered) "
-            f"SELECT asset_id, {MONTH_OF[connection.vendor]}, SUM(energy), 0, SUM(covered) FROM fleet_energyday GROUP BY 1, 2"
+            f"SELECT asset_id, {month}, SUM(energy), 0, SUM(covered) FROM fleet_energyday GROUP BY 1, 2"
         )
         cursor.execute("ANALYZE")
     found = []

@@ -264,8 +264,8 @@ def _by_distinct(
         except (BadInstant, ValueError) as told:
             bad[place] = f"{name}: {told}"
     for index in np.flatnonzero(np.isin(codes % (len(distinct) + 1), list(bad)))[:MOST_COMPLAINTS].tolist():
-        told = bad[int(codes[index]) % (len(distinct) + 1)]
-        complaints += [{"index": index, "code": f"bad_{name}", "message": told}]
+        message = bad[int(codes[index]) % (len(distinct) + 1)]
+        complaints += [{"index": index, "code": f"bad_{name}", "message": message}]
     rows = np.flatnonzero(np.isin(codes, list(warned))).tolist() if warned else []
     told_of = [{"index": index, "code": code} for index in rows for code in warned[int(codes[index])]]
     return found[codes], told_of

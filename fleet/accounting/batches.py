@@ -42,8 +42,8 @@ class Batch:
         if bool(np.all(ahead | ((self.number[1:] == self.number[:-1]) & (self.time[1:] > self.time[:-1])))):
             return self
         order = np.lexsort((self.time, self.number))
-        columns = (self.number, self.time, self.value, self.is_energy)
-        return Batch(*(column[order] for column in columns), interval=self.interval)
+        number, time, value, is_energy = self.number[order], self.time[order], self.value[order], self.is_energy[order]
+        return Batch(number, time, value, is_energy, self.interval)
 
 
 @dataclass(frozen=True)
@@ -185,13 +185,13 @@ def _columns_of(asset_id: int, readings: Sequence[Sequence[Any]]) -> tuple[np.nd
 def _recomputed(segments: _Segments) -> int:
     """Stores the quarters of the spans; how many those are."""
     if len(segments.columns) == 1 and len(segments.spans) != 1:  # whole assets, none of them twice
-        asset, time, value, *others = segments.columns[0]
-        found = arrays.quarters_of(asset, time, value[None], *others, max_gap=max_gap())
+        asset, time, value, is_energy, interval, step = segments.columns[0]
+        found = arrays.quarters_of(asset, time, value[None], is_energy, interval, step, max_gap())
     else:
-        asset, time, value, *others = map(np.concatenate, zip(*segments.columns, strict=True))
+        _, time, value, is_energy, interval, step = map(np.concatenate, zip(*segments.columns, strict=True))
         lengths = [len(columns[0]) for columns in segments.columns]
         place = np.repeat(np.arange(len(lengths)), lengths)  # spans of one asset are apart
-        found = arrays.quarters_of(place, time, value[None], *others, max_gap=max_gap())
+        found = arrays.quarters_of(place, time, value[None], is_energy, interval, step, max_gap())
         ids, firsts, ends = (np.array(column, np.int64) for column in zip(*segments.spans, strict=True))
         found = found.only((found.start >= firsts[found.asset]) & (found.start < ends[found.asset]))
         keys = np.stack([ids[found.asset], found.start])

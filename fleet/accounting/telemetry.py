@@ -138,7 +138,7 @@ def _around(
 
 
 def _columns(asset_id: int, found: list[arrays.QuarterArrays]) -> list[list[float]]:
-    rows = {}
+    rows: dict[int, tuple[float, ...]] = {}
     for quarters in found:
         each = zip(quarters.start.tolist(), *quarters.energies.tolist(), quarters.covered.tolist(), strict=True)
         rows |= {row[0]: row for row in each}

@@ -135,6 +135,18 @@ def test_what_is_measured_is_told_over_rest(server, tmp_path):
     assert "place,cycle,start_time" in answers
 
 
+def test_energy_goes_in_in_any_rhythm_and_comes_out_by_quarter_hour(server, tmp_path):
+    send, read, ask, batch = blocks("docs/how-to/account-energy.md", "sh")
+    receipt = json.loads(run_shell(send, server, tmp_path))
+    assert (receipt["accepted"], receipt["quarters"]) == (3, 6)
+    assert receipt["warnings"] == [{"index": 1, "code": "repeated_zone"}]
+    quarters, scaled = run_shell(read, server, tmp_path).replace("}{", "}\n{").splitlines()
+    assert [each["value"] for each in json.loads(quarters)["data"]] == [168.5, 300, 300, 300, 400]
+    assert len(json.loads(scaled)["data"]) == 6
+    assert {"spaceship_id": 42, "consumption": 1575.166667} in json.loads(run_shell(ask, server, tmp_path))["ships"]
+    assert '"value":45' in run_shell(batch, server, tmp_path)
+
+
 def test_how_much_is_kept_is_set_over_rest(server, tmp_path):
     (limit,) = blocks("docs/how-to/limit-what-is-kept.md", "sh")
     answer = json.loads(run_shell(limit, server, tmp_path))
