@@ -20,6 +20,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -181,8 +182,9 @@ def main() -> None:
     failed = []
     for name in asked.names:
         print(f"=== {name} ===", flush=True)
-        begun = machine()
+        begun, since = machine(), time.monotonic()
         results[name], is_well = _run(name, [*(["--quick"] if asked.quick else []), *passed_on])
+        print(f"=== {name} took {time.monotonic() - since:.0f} s ===\n", flush=True)
         if not is_well:
             failed.append(name)
         elif not asked.quick:

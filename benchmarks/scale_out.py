@@ -144,7 +144,7 @@ def figures(asked: argparse.Namespace) -> Iterator[Figure]:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=15.0, help="of sending")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of sending")
     parser.add_argument("--batteries", type=int, default=40)
 
 
