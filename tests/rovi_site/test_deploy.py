@@ -1,6 +1,7 @@
 """The examples of a deployment name what is there: variables, commands and files."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from rovi_site import env
 from tests.servers import PROJECT
 
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text())
+GUIDE = (PROJECT / "docs/how-to/scale-out.md").read_text()
 OF_OTHERS = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONUNBUFFERED", "PIP_NO_CACHE_DIR"}
 
 
@@ -37,6 +39,34 @@ def test_compose_starts_as_many_web_servers_and_workers_as_the_guide_says_after_
         assert services[name]["depends_on"]["prepare"] == {"condition": "service_completed_successfully"}
     assert services["prepare"]["command"] == ["python", "manage.py", "prepare"]
     assert (PROJECT / "rovi_site/management/commands/prepare.py").exists()
+
+
+def test_the_secrets_that_compose_asks_for_are_those_that_the_guide_writes_down_and_nobody_commits(tmp_path):
+    asked = names_in("compose.yaml", r"\$\{(\w+):\?")
+    (line,) = [line for line in GUIDE.splitlines() if line.endswith("> .env)")]
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    written = dict(each.split("=") for each in (tmp_path / ".env").read_text().splitlines())
+    assert written.keys() == asked
+    assert {len(secret) for secret in written.values()} == {48}
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert "/.env" in (PROJECT / ".gitignore").read_text().splitlines()
+    assert ".env" in (PROJECT / ".dockerignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize("kind", ["prepare", "web@", "worker@"])
+def test_a_unit_has_what_the_guide_makes_before(kind):
+    unit = (PROJECT / f"deploy/systemd/rovi-{kind}.service").read_text()
+    told = dict(line.split("=", 1) for line in unit.splitlines() if re.match(r"[A-Z]\w+=", line))
+    assert f"useradd --system --home-dir /srv/rovi --shell /usr/sbin/nologin {told['User']}\n" in GUIDE
+    assert f"cp -R . {told['WorkingDirectory']}\n" in GUIDE
+    assert f"python3 -m venv --clear {told['WorkingDirectory']}/.venv\n" in GUIDE
+    assert f"install -m 600 deploy/rovi.env.example {told['EnvironmentFile']}\n" in GUIDE
+    assert told["ExecStart"].startswith(f"{told['WorkingDirectory']}/.venv/bin/")
+    needed = {"prepare": None}.get(kind, "rovi-prepare.service")
+    assert told.get("Requires") == needed
+    assert needed is None or needed in told["After"].split()
+    assert "install -d -o rovi -g rovi -m 700 /srv/rovi\n" in GUIDE
+    assert "ROVI_DATA=/srv/rovi\n" in (PROJECT / "deploy/rovi.env.example").read_text()
 
 
 def test_the_proxy_of_compose_is_trusted_to_tell_who_calls():
