@@ -12,7 +12,8 @@ from energykit.quarters import MICROSECONDS, labelled
 from fleet import queries
 from fleet.accounting.posting import post_readings
 from fleet.bodies import json_of
-from fleet.forecasting.models import LINEAR, expected_energy
+from fleet.forecasting.expecting import expected_energy
+from fleet.forecasting.names import LINEAR
 from fleet.models import Kind
 from fleet.queries import Known, exactly_labelled, shown
 from fleet.validators import checked_post

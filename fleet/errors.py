@@ -90,3 +90,28 @@ class NotConfirmed(Refused):
             hint="Send its number as ?confirm= to delete it all the same.",
             fields={"confirm": ["This is not the asset's number."]},
         )
+
+
+class ModelTakesAJob(Refused):
+    """Uploaded scripts run in a worker's sandbox, never where requests are answered."""
+
+    code = "model_takes_a_job"
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"'{name}' is a script; it runs as a job.",
+            hint="POST /api/v1/energy/forecasts/ with this model, and read the forecast when its job is done.",
+            fields={"model": ["It is a script, which runs as a job."]},
+        )
+
+
+class NoHistory(Refused):
+    code = "no_history"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was read yet, so there is nothing to forecast from.",
+            hint="Post readings first, a day of them at least.",
+        )

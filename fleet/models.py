@@ -5,8 +5,13 @@ Times of readings are whole microseconds, beginnings of quarters, days and month
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GREATEST_NUMBER = 2**63 - 1
 
@@ -112,20 +117,38 @@ class EnergyMonth(EnergySum):
 class EnergyForecast(models.Model):
     """Energy that was expected of an asset, a value a quarter from `start` on, to be held against what happened."""
 
-    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="forecasts")
+    asset = models.ForeignKey(
+        Asset, null=True, on_delete=models.CASCADE, related_name="forecasts", help_text="Empty: all of them together."
+    )
     model = models.CharField(max_length=40, help_text="Name of what made it.")
     made = models.DateTimeField(auto_now_add=True)
     made_from = models.BigIntegerField(help_text="Quarters that end up to then were known to it, Unix time, s.")
     start = models.BigIntegerField(help_text="Unix time, s.")
     quarters = models.PositiveIntegerField(help_text="How many it foretells.")
     expected = models.BinaryField(help_text="kWh of each, float64.")
-    low = models.BinaryField(null=True, help_text="Lower bound of each, float64.")
-    high = models.BinaryField(null=True, help_text="Upper bound of each, float64.")
+    low = models.BinaryField(null=True, help_text="Lower bound of each, 5 %, float64.")
+    high = models.BinaryField(null=True, help_text="Upper bound of each, 95 %, float64.")
+    total = models.FloatField(default=0.0, help_text="kWh of all its quarters.")
+    total_low = models.FloatField(null=True, help_text="Lower bound of that, 5 %.")
+    total_high = models.FloatField(null=True, help_text="Upper bound of that, 95 %.")
     scores = models.JSONField(default=dict, help_text="By name, as far as it can be held against what happened.")
+    scored = models.DateTimeField(null=True, help_text="When it was.")
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["asset", "start"], name="forecast_of_asset")]
+        indexes = [
+            models.Index(fields=["asset", "start"], name="forecast_of_asset"),
+            models.Index(fields=["id"], condition=models.Q(scored=None), name="forecast_not_scored"),
+        ]
+
+    def __str__(self) -> str:
+        return f"forecast {self.pk} of {self.asset or 'all assets'}"
+
+    def values(self, field: str) -> np.ndarray:
+        """(quarters,) kWh of `expected`, `low` or `high`."""
+        import numpy as np  # noqa: PLC0415  (a web process boots without it)
+
+        return np.frombuffer(bytes(getattr(self, field)), dtype=np.float64)
 
 
 class EnergyScore(models.Model):

@@ -61,4 +61,23 @@ class Batteries(Protocol):
         """Greatest test_time of the rows that were deleted: from before it nothing can be computed anew."""
 
 
+class Forecasters(Protocol):
+    """Scripts that people registered."""
+
+    def names(self) -> list[str]:
+        """Of those that are ready."""
+
+    def foretell(self, name: str, time: np.ndarray, energy: np.ndarray, ahead: np.ndarray) -> dict[str, np.ndarray]:
+        """Calls one in its sandbox; for workers alone.
+
+        It is handed `time` (Unix time, s) and `energy` (kWh of the quarter that begins then) as its history, and `time`
+        of the quarters ahead as its load. What it answers, by column; ForetellingFailed says why it could not.
+        """
+
+
+class ForetellingFailed(Exception):
+    """A script failed, or answered what cannot be read; the text says it to people."""
+
+
 batteries: Batteries | None = None
+forecasters: Forecasters | None = None

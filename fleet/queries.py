@@ -12,7 +12,7 @@ from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, ends, lab
 from fleet import tables
 from fleet.accounting.recomputing import max_gap, span_around
 from fleet.errors import NoSuchAsset
-from fleet.models import Asset, Quarter
+from fleet.models import Asset, EnergyForecast, Quarter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,6 +189,17 @@ def fleet_energy(start: int, end: int, resolution: str = "quarter") -> list[Flee
 
 def _seconds_up(time: int) -> int:
     return -(-time // MICROSECONDS)
+
+
+def newest_reading() -> int | None:
+    """Time (µs) of the newest reading of all assets."""
+    told = Asset.objects.filter(last_time__isnull=False).order_by("-last_time")
+    return told.values_list("last_time", flat=True).first()
+
+
+def newest_forecast(asset: Asset | None) -> EnergyForecast | None:
+    """Of an asset, or of all together."""
+    return EnergyForecast.objects.filter(asset=asset).order_by("-id").first()
 
 
 # --- numbers as they are shown -------------------------------------------------------------------------------------

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from fleet.models import Asset
-from fleet.queries import exactly_labelled
+from energykit.quarters import QUARTER_SECONDS, labelled
+from fleet.forecasting.asking import DAY, LONGEST
+from fleet.forecasting.names import SEASONAL
+from fleet.models import Asset, EnergyForecast
+from fleet.queries import exactly_labelled, shown
 
 
 class AssetSerializer(serializers.ModelSerializer):
@@ -145,3 +148,79 @@ class FleetSerializer(serializers.Serializer[Any]):
     units = serializers.CharField()
     resolution = serializers.CharField()
     data = FleetSumSerializer(many=True)  # type: ignore[assignment]  # a field of that name
+
+
+class EnergyForecastRequestSerializer(serializers.Serializer[Any]):
+    model = serializers.CharField(
+        default=SEASONAL,
+        max_length=255,
+        help_text="linear, seasonal, week, auto, or the name of a forecaster's script.",
+    )
+    spaceship_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, help_text="Of one asset alone; all assets when left out."
+    )
+    start = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="ISO 8601, where the forecast begins; what follows the newest reading when left out.",
+    )
+    quarters = serializers.IntegerField(
+        default=DAY, min_value=1, max_value=LONGEST, help_text="How many quarters of an hour ahead; 31 days at most."
+    )
+
+
+class EnergyForecastSerializer(serializers.ModelSerializer):
+    spaceship_id = serializers.IntegerField(source="asset.number", default=None, help_text="Null: all assets together.")
+    start = serializers.SerializerMethodField(help_text="Beginning of the first quarter.")
+    end = serializers.SerializerMethodField(help_text="End of the last one.")
+    total = serializers.FloatField(help_text="kWh of all its quarters.")
+
+    class Meta:
+        model = EnergyForecast
+        fields: tuple[str, ...] = (
+            "id", "spaceship_id", "model", "made", "start", "end", "quarters", "total", "total_low", "total_high",
+            "scores", "scored",
+        )  # fmt: skip
+
+    def get_start(self, forecast: EnergyForecast) -> str:
+        return labelled(forecast.start)
+
+    def get_end(self, forecast: EnergyForecast) -> str:
+        return labelled(forecast.start + forecast.quarters * QUARTER_SECONDS)
+
+
+class ForetoldQuarterSerializer(serializers.Serializer[Any]):
+    datetime = serializers.CharField(help_text="When the quarter begins.")
+    expected = serializers.FloatField(help_text="kWh.")
+    low = serializers.FloatField(allow_null=True, help_text="kWh that is exceeded with 95 %.")
+    high = serializers.FloatField(allow_null=True, help_text="kWh that is exceeded with 5 %.")
+
+
+class WholeEnergyForecastSerializer(EnergyForecastSerializer):
+    data = serializers.SerializerMethodField(help_text="Quarter by quarter.")  # type: ignore[assignment]
+
+    class Meta:
+        model = EnergyForecast
+        fields: tuple[str, ...] = (*EnergyForecastSerializer.Meta.fields, "data")
+
+    @extend_schema_field(ForetoldQuarterSerializer(many=True))
+    def get_data(self, forecast: EnergyForecast) -> list[dict[str, Any]]:
+        has_band = forecast.low is not None and forecast.high is not None
+        columns = [
+            forecast.values(name).tolist() for name in (("expected", "low", "high") if has_band else ("expected",))
+        ]
+        return [
+            {
+                "datetime": labelled(forecast.start + place * QUARTER_SECONDS),
+                "expected": shown(row[0]),
+                "low": shown(row[1]) if has_band else None,
+                "high": shown(row[2]) if has_band else None,
+            }
+            for place, row in enumerate(zip(*columns, strict=True))
+        ]
+
+
+class EnergyScoreSerializer(serializers.Serializer[Any]):
+    model = serializers.CharField()
+    tested = serializers.DateTimeField()
+    scores = serializers.DictField(help_text="quarter_error_kwh: mean absolute error of a quarter in the back-test.")

@@ -314,6 +314,25 @@ def fleet_sums(connection: BaseDatabaseWrapper, table: str, first: int, end: int
     return found
 
 
+def quarter_arrays(
+    connection: BaseDatabaseWrapper, ids: Sequence[int], first: int, end: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Asset, start (s), kWh and µs covered of the quarters of these assets that begin in `first <= … < end`."""
+    import numpy as np  # noqa: PLC0415  (as above)
+
+    whole, real = np.dtype(np.int64), np.dtype(np.float64)
+    marks = ", ".join(["%s"] * len(ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT asset_id, start, energy, covered FROM {QUARTERS} "
+            f"WHERE asset_id IN ({marks}) AND start >= %s AND start < %s",
+            [*ids, first, end],
+        )
+        rows = cursor.fetchall()
+    asset, start, energy, covered = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return np.array(asset, whole), np.array(start, whole), np.array(energy, real), np.array(covered, real)
+
+
 # --- inserting -----------------------------------------------------------------------------------------------------
 def _insert_many_a_statement(
     connection: BaseDatabaseWrapper, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]], conflict: str

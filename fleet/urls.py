@@ -10,6 +10,7 @@ from fleet.views import Data, Forecast, TopUsers
 from fleet.viewsets import (
     AssetViewSet,
     BatchesViewSet,
+    EnergyForecastViewSet,
     FleetEnergyViewSet,
     ForecastViewSet,
     QuartersViewSet,
@@ -29,5 +30,6 @@ api_routes: list[tuple[str, Any, str]] = [
     ("energy/quarters", QuartersViewSet, "energy-quarters"),
     ("energy/top", TopViewSet, "energy-top"),
     ("energy/forecast", ForecastViewSet, "energy-forecast"),
+    ("energy/forecasts", EnergyForecastViewSet, "energy-forecasts"),
     ("energy/fleet", FleetEnergyViewSet, "energy-fleet"),
 ]

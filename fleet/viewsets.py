@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import viewsets
+from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from access.permissions import OnlyAdministrators, ViewerReadsOperatorWrites
 from fleet import answers, queries
 from fleet.assets import create_asset, delete_asset, update_asset
-from fleet.models import Asset
+from fleet.forecasting.asking import Asked as AskedForecasts
+from fleet.forecasting.asking import request_forecasts
+from fleet.models import Asset, EnergyForecast
 from fleet.parameters import END, FORECAST, INTERVAL, KIND, QUARTERS, RESOLUTION, START, TOP, UNITS
 from fleet.serializers import (
     AssetSerializer,
     BatchReceiptSerializer,
     BatchSerializer,
+    EnergyForecastRequestSerializer,
+    EnergyForecastSerializer,
+    EnergyScoreSerializer,
     ExpectedSerializer,
     FleetSerializer,
     PostSerializer,
@@ -26,8 +32,10 @@ from fleet.serializers import (
     ReceiptSerializer,
     SourceSerializer,
     TopSerializer,
+    WholeEnergyForecastSerializer,
 )
 from fleet.windows import Asked
+from jobs.serializers import JobSerializer
 
 CONFIRM = OpenApiParameter("confirm", str, required=True, description="The asset's number once more.")
 OF_QUARTER = OpenApiParameter("start", str, required=True, description="Where the quarter begins, or any time in it.")
@@ -74,6 +82,14 @@ class AssetViewSet(viewsets.ModelViewSet):
         start = asked.instant("start", required=True)
         asked.refuse_if_wrong()
         return Response(queries.sources_of(asset, queries.quarter_of(start or 0)))
+
+    @extend_schema(responses=EnergyScoreSerializer(many=True))
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def scores(self, request: Request, pk: str) -> Response:
+        """How well each model did with the asset in the newest rolling back-test, the best first."""
+        found = list(self.get_object().scores.all())
+        found.sort(key=lambda score: score.scores.get("quarter_error_kwh", float("inf")))
+        return Response(EnergyScoreSerializer(found, many=True).data)
 
     def _wishes(self, request: Request, *, partial: bool = True) -> dict[str, Any]:
         asked = self.get_serializer(data=request.data, partial=partial)
@@ -132,6 +148,44 @@ class ForecastViewSet(_Energy):
     def list(self, request: Request) -> Response:
         """Energy that is expected of an asset in a window, from the quarters that ended before it."""
         return Response(answers.forecast(request.query_params))
+
+
+class EnergyForecastViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Forecasts of energy that are kept, and held against what happened."""
+
+    queryset = EnergyForecast.objects.select_related("asset")
+    serializer_class = EnergyForecastSerializer
+    permission_classes = (ViewerReadsOperatorWrites,)
+    lookup_value_regex = r"\d{1,18}"
+    filterset_fields = {"asset__number": ["exact"], "asset": ["isnull"], "model": ["exact"], "start": ["gte", "lt"]}
+    ordering_fields = ("id", "start", "made")
+
+    def get_serializer_class(self) -> Any:
+        return WholeEnergyForecastSerializer if self.action == "retrieve" else EnergyForecastSerializer
+
+    def get_queryset(self) -> Any:
+        found = super().get_queryset()
+        return found if self.action == "retrieve" else found.defer("expected", "low", "high")
+
+    @extend_schema(request=EnergyForecastRequestSerializer, responses={202: JobSerializer})
+    def create(self, request: Request) -> Response:
+        """Asks for a forecast of one asset, or of each and of all together; one job makes them."""
+        given = EnergyForecastRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wishes = given.validated_data
+        asked = Asked(wishes)
+        start = asked.instant("start", required=False) if wishes.get("start") else None
+        asked.refuse_if_wrong()
+        job = request_forecasts(
+            AskedForecasts(
+                model=wishes["model"],
+                start=None if start is None else queries.quarter_of(start),
+                quarters=wishes["quarters"],
+                number=wishes.get("spaceship_id"),
+            ),
+            request.user,
+        )
+        return Response(JobSerializer(job).data, status=202, headers={"Location": reverse("job-detail", args=[job.pk])})
 
 
 class FleetEnergyViewSet(_Energy):

@@ -30,6 +30,7 @@ def _connect_energy() -> None:
     from fleet import ports  # noqa: PLC0415
 
     ports.batteries = BatteriesOfHub()
+    ports.forecasters = Scripts()
     battery_deleting.connect(_forget, dispatch_uid="wiring.energy_of_battery")
     if _energy_lost_with not in tellers_of_loss:
         tellers_of_loss.append(_energy_lost_with)
@@ -110,6 +111,37 @@ class BatteriesOfHub:
 
     def nothing_before(self, battery_id: int) -> float | None:
         return _battery(battery_id).dropped_until
+
+
+class Scripts:
+    """What fleet.ports asks for, from prognosis' forecasters."""
+
+    def names(self) -> list[str]:
+        from prognosis.models import Forecaster  # noqa: PLC0415  (models are ready only when apps are)
+        from prognosis.states import ForecasterState  # noqa: PLC0415
+
+        ready = Forecaster.objects.filter(state=ForecasterState.READY)
+        return sorted(set(ready.values_list("name", flat=True)))
+
+    def foretell(self, name: str, time: Any, energy: Any, ahead: Any) -> dict[str, Any]:
+        from django.conf import settings  # noqa: PLC0415
+
+        from fleet.ports import ForetellingFailed  # noqa: PLC0415
+        from prognosis.errors import ForecastFailed, SandboxUnavailable  # noqa: PLC0415
+        from prognosis.forecasting.script import call_script  # noqa: PLC0415
+        from prognosis.models import Forecaster  # noqa: PLC0415
+        from prognosis.states import ForecasterState  # noqa: PLC0415
+
+        forecaster = Forecaster.objects.filter(name=name, state=ForecasterState.READY).order_by("-pk").first()
+        if forecaster is None:
+            raise ForetellingFailed(f"There is no forecaster '{name}' that is ready.")
+        arguments = {"history": {"time": time, "energy": energy}, "load": {"time": ahead}}
+        try:
+            called = call_script(forecaster, "forecast", arguments, settings.SANDBOX_FORECAST_SECONDS)
+        except (ForecastFailed, SandboxUnavailable) as told:
+            raise ForetellingFailed(str(told)) from None
+        columns: dict[str, Any] = called.answer["columns"]
+        return columns
 
 
 def _battery(battery_id: int) -> Battery:

@@ -22,7 +22,7 @@ from datahub.models import Battery, DataImport
 from datahub.registration import register_battery
 from datahub.truths import store_truths
 from fleet.accounting.posting import post_readings
-from fleet.models import Asset
+from fleet.models import Asset, EnergyForecast
 from fleet.validators import checked_post
 from jobs.models import Job, JobLine, State, Worker
 from prognosis.forecasting.groups import Chosen, GroupAsk, NamedLoad, request_comparison, request_fleet
@@ -60,6 +60,7 @@ class Furnished:
     estimator: Estimator
     failed: Estimator
     forecaster: Forecaster
+    energy_forecast: EnergyForecast
     fleet: FleetForecast
     comparison: Comparison
     failed_forecaster: Forecaster
@@ -76,7 +77,8 @@ class Furnished:
     def values_for(self, route: Route) -> dict[str, Any]:
         """What stands in the address of a route: these records."""
         by_name = {
-            "battery": self.battery, "asset": self.asset, "import": self.data_import, "estimator": self.estimator,
+            "battery": self.battery, "asset": self.asset, "energy": self.energy_forecast,
+            "import": self.data_import, "estimator": self.estimator,
             "forecaster": self.forecaster, "forecast": self.run, "job": self.job,
             "fleet": self.fleet, "comparison": self.comparison, "fleetforecast": self.fleet,
             "worker": self.worker, "token": self.token, "dataimport": self.data_import,
@@ -125,11 +127,13 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
     _end(run, {**COLUMNS, words[:LONGEST_NAME]: np.array([1.0, 2.0])}, state=RunState.DONE, script_output=words)
     _end(failed_run, state=RunState.FAILED, error=words, error_code="script_failed", traceback=words, error_line=1)
     fleet, comparison = _groups(battery, words, person)
+    asset = _asset(words)
     found = Furnished(
         battery=battery,
         estimator=estimator,
         failed=_failed_estimator(name, words, person),
         forecaster=forecaster,
+        energy_forecast=_energy_forecast(asset),
         fleet=fleet,
         comparison=comparison,
         failed_forecaster=_forecaster(name, words, person, state=ForecasterState.FAILED, is_current=False),
@@ -141,7 +145,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
         parameter_set=_parameter_set(battery, words, person),
         person=person,
         token=make_token(user=person, name=words[:100], made_by=person, battery_name=name)[0],
-        asset=_asset(words),
+        asset=asset,
     )
     LoginTries.objects.create(key=words[:64], kind="pair", account=words[:150], address="192.0.2.1", last_try=long_ago)
     for record in (found.battery, found.estimator, found.forecaster, found.job, found.token):
@@ -177,6 +181,14 @@ def _measure(battery: Battery) -> None:
     MeasuredCycle.objects.create(battery=battery, place=0, number=1, swing_start_row=1, swing_end_row=2, **cycle)
     step = dict.fromkeys(("test_time", "ohm", "ohm_sd", "delay_s", "current_before", "current_after"), 1.0)
     MeasuredResistance.objects.create(battery=battery, row_id=2, is_charge=True, **step)
+
+
+def _energy_forecast(asset: Asset) -> EnergyForecast:
+    quarters = np.ones(4).tobytes()
+    return EnergyForecast.objects.create(
+        asset=asset, model="seasonal", made_from=1_536_537_600, start=1_536_537_600, quarters=4, expected=quarters,
+        low=quarters, high=quarters, total=4.0, total_low=3.0, total_high=5.0,
+    )  # fmt: skip
 
 
 def _groups(battery: Battery, words: str, person: User) -> tuple[FleetForecast, Comparison]:
