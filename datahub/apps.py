@@ -7,7 +7,8 @@ class DatahubConfig(AppConfig):
     changed_by = {"*": "operator"}  # read by access.granting
     audited = {
         "battery": (
-            "name", "description", "metadata", "is_simulated", "finished_at", "most_rows", "when_full", "keep_days",
+            "name", "description", "metadata", "is_simulated", "finished_at", "tags", "archived_at", "most_rows",
+            "when_full", "keep_days",
         ),
         "dataimport": ("battery", "file_name", "requested_by"),
     }  # read by access.audited  # fmt: skip

@@ -18,7 +18,7 @@ from django.dispatch import receiver
 
 from datahub import tables
 from datahub.charting import tables as charting_tables
-from datahub.validators import check_battery_name, check_days
+from datahub.validators import check_battery_name, check_days, check_tags
 from jobs.models import Job
 
 REFUSE, DROP = "refuse", "drop"
@@ -46,6 +46,18 @@ class Battery(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(
         null=True, blank=True, help_text="Set when the test has ended, so that silence is no alarm."
+    )
+    tags = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[check_tags],
+        help_text="Words to find it by, such as a site or a campaign.",
+    )
+    archived_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Since then it is out of the fleet's lists; nothing is deleted.",
     )
 
     # --- how much is kept; see datahub.keeping ----------------------------------------------------------------------

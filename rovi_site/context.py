@@ -35,9 +35,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 # Name, the address's name, and what else lies in that room. One whose address is not there is not installed.
 ENTRIES = (
     ("Fleet", "home", ("/dashboard/",)),
-    ("Estimators", "admin:twin_estimator_changelist", ()),
+    ("Estimators", "estimators", ("/estimators/", "/admin/twin/estimator/")),
     ("Cell models", "parameter-sets", ("/parameter-sets/", "/fit/", "/admin/twin/parameterset/")),
-    ("Forecasts", "forecasts", ("/forecasts/", "/admin/prognosis/")),
+    ("Forecasts", "forecasts", ("/forecasts/", "/forecasters", "/admin/prognosis/")),
     ("Jobs", "jobs", ()),
     ("Status", "status", ()),
     ("Admin", "admin:index", ()),

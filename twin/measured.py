@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from datahub.models import Battery
 from energykit.errors import BadCheckpoint
@@ -251,6 +251,17 @@ def _bands(edges: Sequence[float], seconds: Sequence[float], lowest: float | Non
 
 
 # --- helpers of all of them ----------------------------------------------------------------------------------------
+def full_cycles_of(batteries: Collection[int]) -> dict[int, float]:
+    """Equivalent full cycles to the end of the last whole cycle, by battery id, where they are known; one query."""
+    ended = Max("battery__measured_cycles__throughput_ah")
+    rows = MeasuredProgress.objects.filter(battery__in=batteries).annotate(ended=ended)
+    return {
+        battery_id: ended / (2.0 * nominal)
+        for battery_id, rules, ended in rows.values_list("battery_id", "rules", "ended")
+        if ended is not None and (nominal := rules.get("nominal_capacity_ah"))
+    }
+
+
 def nominal_capacity_of(battery: Battery) -> float | None:
     """By which EFC are counted, Ah; None where it is not known or nothing is measured yet."""
     rules = MeasuredProgress.objects.filter(battery=battery).values_list("rules", flat=True).first()

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from datahub.models import Battery
-from prognosis.models import ForecastRun, ForecastScore
+from prognosis.models import Forecaster, ForecastRun, ForecastScore
 from prognosis.scoring.horizons import EDGES_S, WORDS
 from prognosis.states import ForecasterKind
 
@@ -110,6 +110,17 @@ def scores_by_horizon(battery: Battery | None = None) -> list[Score]:
         score = grouped.setdefault((name, kind, row["horizon"]), Score(name, kind, row["horizon"]))
         score.add(row["runs"], row)
     return sorted(grouped.values(), key=lambda score: (score.horizon or 0, *_rank(score)))
+
+
+def scores_of_version(forecaster: Forecaster) -> list[Score]:
+    """Of all forecasts that a version made, by horizon, nearest first; one query."""
+    found = ForecastScore.objects.filter(run__forecaster=forecaster).order_by()
+    told = []
+    for row in _summed(found, "horizon"):
+        score = Score(str(forecaster), forecaster.kind, row["horizon"])
+        score.add(row["runs"], row)
+        told.append(score)
+    return sorted(told, key=lambda score: score.horizon or 0)
 
 
 def scores_of_run(run: ForecastRun) -> list[Score]:

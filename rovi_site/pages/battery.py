@@ -39,7 +39,7 @@ from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.ranges import PRESETS, range_of
 from rovi_site.pages.series import telemetry_columns
 from rovi_site.pages.versions import followed_of, versions_context
-from rovi_site.pages.words import SIMULATED, Badge, data_badge, forecast_badge
+from rovi_site.pages.words import SIMULATED, Badge, data_badge, forecast_badge, made_with_words
 
 TABS = ("overview", "health", "cycles", "data", "forecasts", "about")
 SHOWN_ROWS = 50
@@ -66,7 +66,7 @@ class RunRow:
 
     @property
     def by(self) -> str:
-        return self.run.made_with or UNKNOWN
+        return made_with_words(self.run) or UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The fleet: what needs attention, and each battery's state and health."""
+"""The fleet: what needs attention, how health is spread, and each battery's state."""
 
 from __future__ import annotations
 
@@ -6,42 +6,35 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from statistics import median
+from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
-from access.roles import Role
+from access.roles import Role, role_of
 from datahub import states
-from datahub.models import Battery
-from rovi_site.pages.health import Health, health_of, trouble_of_estimators
+from datahub.models import Battery, DataImport
+from rovi_site.pages.fleet import DATA_FILTERS, FILTERS, Fleet, chosen_of, fleet_now, soh_bounds, sorted_by
+from rovi_site.pages.health import Health, health_of
 from rovi_site.pages.health_series import sparks_of
+from rovi_site.pages.histogram import histogram_of, percentiles
 from rovi_site.pages.sparklines import Spark
 from rovi_site.pages.words import SIMULATED, Badge, data_badge
+from twin.measured import full_cycles_of
 
 ROWS_A_PAGE = 50
 SHOWN_TROUBLES = 8
-# The address's word to the state.
-DATA_FILTERS = {states.WORDS[code].lower(): code for code in ("live", "late", "silent", "finished", "never")}
-# How a column is sorted: the address's word to the fields of the query.
-SORTS = {
-    "name": ("name",),
-    "rows": ("rows", "name"),
-    "last": ("last_received", "name"),
-}
 # The address's word, the title, and how the column is set.
 COLUMNS = (
     ("name", "Battery", ""),
     ("", "Data", ""),
-    ("", "SOC", "number"),
-    ("", "SOH, 95 % band", "number"),
+    ("soc", "SOC", "number"),
+    ("soh", "SOH, 95 % band", "number"),
     ("", "R0", "number"),
+    ("", "EFC", "number wide-only"),
     ("", "Capacity over time", "wide-only"),
     ("", "Estimator", ""),
     ("rows", "Rows", "number"),
@@ -55,21 +48,7 @@ class FleetRow:
     data: Badge
     health: Health | None
     spark: Spark | None
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a battery needs a person; `rank` 0 is the worst. Where its data are the reason, the words come when shown."""
-
-    rank: int
-    name: str
-    reason: Badge | states.Heard
-
-    def order(self) -> tuple[int, str]:
-        return self.rank, self.name
-
-    def told(self, now: datetime) -> tuple[str, Badge]:
-        return self.name, self.reason if isinstance(self.reason, Badge) else data_badge(self.reason, now)
+    full_cycles: float | None
 
 
 @dataclass(frozen=True)
@@ -85,48 +64,91 @@ class Column:
 @require_GET
 @page_for(Role.VIEWER)
 def home_page(request: HttpRequest) -> HttpResponse:
-    now = timezone.now()
-    heard = states.heard_of_all()
-    codes = {battery.pk: states.state_code(battery, now.timestamp()) for battery in heard}
-    counts = Counter(codes.values())
-    troubles = list(_troubles(heard, codes))
-    page = Paginator(_chosen(request, now), ROWS_A_PAGE).get_page(request.GET.get("page"))
-    shown = list(page)
-    health = health_of(shown)
-    sparks = sparks_of(health.values())
+    fleet = fleet_now(is_shared=request.headers.get("X-Requested-With") == "live")
+    sort = request.GET.get("sort", "name")
+    page = Paginator(sorted_by(fleet, chosen_of(fleet, request.GET), sort), ROWS_A_PAGE).get_page(
+        request.GET.get("page")
+    )
     context = {
         "page": page,
-        "rows": [FleetRow(b, data_badge(b, now), health.get(b.pk), sparks.get(b.pk)) for b in shown],
-        "columns": _columns(request.GET.get("sort", "")),
-        "troubles": [trouble.told(now) for trouble in heapq.nsmallest(SHOWN_TROUBLES, troubles, Trouble.order)],
-        "needing": len({trouble.name for trouble in troubles}),
-        "total": len(heard),
-        "live": counts[states.LIVE],
-        "stored_rows": sum(battery.rows - battery.dropped_rows for battery in heard),
-        "soh": _median_soh(health.values()),
-        "rows_a_second": _rows_a_second(heard, codes),
-        "filters": [(word, counts[code]) for word, code in DATA_FILTERS.items()],
-        "search_text": request.GET.get("q", ""),
-        "is_filtered": any(request.GET.get(name) for name in ("q", "data")),
+        "rows": _rows(fleet, list(page)),
+        "columns": _columns(sort),
+        "has_rows": any(battery.rows for battery in fleet.heard),
+        "troubles": [
+            (trouble.name, trouble.badge(fleet.now))
+            for trouble in heapq.nsmallest(SHOWN_TROUBLES, fleet.troubles, key=lambda trouble: trouble.order())
+        ],
+        "needing": len(fleet.needing),
         "simulated": SIMULATED,
+        "may_change": role_of(request.user) >= Role.OPERATOR,
+        "matching": _address_of_filters(request),
+        **_numbers(fleet),
+        **_filters(fleet, request),
     }
+    if not context["has_rows"]:
+        context["first_steps"] = _first_steps(fleet)
     return render(request, "pages/home.html", context)
 
 
-def _chosen(request: HttpRequest, now: datetime) -> QuerySet[Battery]:
-    batteries = Battery.objects.defer("metadata", "description")
-    text = request.GET.get("q", "").strip()
-    if text:
-        matches = Q(name__icontains=text) | Q(description__icontains=text)
-        batteries = batteries.filter(matches | Q(pk=int(text)) if text.isdecimal() and len(text) < 18 else matches)
-    wanted = request.GET.get("data", "")
-    if wanted in DATA_FILTERS:
-        batteries = states.in_data_state(batteries, DATA_FILTERS[wanted], now)
-    sort = request.GET.get("sort", "name")
-    first, *rest = SORTS.get(sort.lstrip("-"), SORTS["name"])
-    falling = sort.startswith("-")
-    order = F(first).desc(nulls_last=True) if falling else F(first).asc(nulls_last=True)
-    return batteries.order_by(order, *rest)
+def _rows(fleet: Fleet, shown: list[states.Heard]) -> list[FleetRow]:
+    by_id = Battery.objects.defer("metadata", "description").in_bulk([battery.pk for battery in shown])
+    batteries = [by_id[battery.pk] for battery in shown if battery.pk in by_id]  # one may be deleted meanwhile
+    health = health_of(batteries)
+    sparks = sparks_of(health.values())
+    cycles = full_cycles_of(by_id)
+    return [
+        FleetRow(each, data_badge(each, fleet.now), health.get(each.pk), sparks.get(each.pk), cycles.get(each.pk))
+        for each in batteries
+    ]
+
+
+def _numbers(fleet: Fleet) -> dict[str, Any]:
+    counts = Counter(fleet.codes.values())
+    shares = fleet.shares()
+    low, middle, high = percentiles(shares) if shares else (None, None, None)
+    return {
+        "total": len(fleet.heard),
+        "live": counts[states.LIVE],
+        "stored_rows": sum(battery.rows - battery.dropped_rows for battery in fleet.heard),
+        "rows_a_second": _rows_a_second(fleet.heard, fleet.codes),
+        "soh_middle": middle,
+        "soh_low": low,
+        "soh_high": high,
+        "data_filters": [(word, counts[code]) for word, code in DATA_FILTERS.items()],
+    }
+
+
+def _filters(fleet: Fleet, request: HttpRequest) -> dict[str, Any]:
+    asked = request.GET
+    bounds = soh_bounds(asked.get("soh", ""))
+    shares = fleet.shares()
+    return {
+        "histogram": histogram_of(shares, asked.get("soh", "")),
+        "soh_words": asked["soh"].replace("-", "–") + " %" if bounds else "",
+        "tags": fleet.tags(),
+        "archived": len(fleet.archived),
+        "search_text": asked.get("q", ""),
+        "has_simulated": any(battery.is_simulated for battery in fleet.heard),
+        "is_filtered": any(asked.get(name) for name in FILTERS),
+        "kept": [(name, asked[name]) for name in ("data", "need", "archived", "soh", "sort") if asked.get(name)],
+    }
+
+
+def _address_of_filters(request: HttpRequest) -> str:
+    kept = request.GET.copy()
+    for name in list(kept):
+        if name not in FILTERS:
+            del kept[name]
+    return kept.urlencode()
+
+
+def _first_steps(fleet: Fleet) -> dict[str, bool]:
+    """Of the three ways to begin, those that were gone."""
+    return {
+        "simulated": any(battery.is_simulated for battery in fleet.heard),
+        "imported": DataImport.objects.exists(),
+        "registered": any(not battery.is_simulated for battery in fleet.heard),
+    }
 
 
 def _columns(sort: str) -> list[Column]:
@@ -135,30 +157,12 @@ def _columns(sort: str) -> list[Column]:
     for word, title, style in COLUMNS:
         is_here = bool(word) and asked.lstrip("-") == word
         order = ("descending" if asked.startswith("-") else "ascending") if is_here else ""
-        # Numbers are first wanted greatest first.
-        first_click, second_click = (f"-{word}", word) if style == "number" else (word, f"-{word}")
+        # Numbers are first wanted greatest first, but health worst first.
+        falls = style.startswith("number") and word != "soh"
+        first_click, second_click = (f"-{word}", word) if falls else (word, f"-{word}")
         click = second_click if asked == first_click else first_click
         columns.append(Column(title, style, order, click if word else ""))
     return columns
-
-
-def _troubles(batteries: Iterable[states.Heard], codes: Mapping[int, str]) -> Iterable[Trouble]:
-    """By rank: silent, failed, inconsistent, stale, late."""
-    names = {battery.pk: battery.name for battery in batteries}
-    for battery in batteries:
-        code = codes[battery.pk]
-        if code == states.SILENT:
-            yield Trouble(0, battery.name, battery)
-        elif code == states.LATE:
-            yield Trouble(4, battery.name, battery)
-    for battery_id, rank, badge in trouble_of_estimators():
-        if battery_id in names:
-            yield Trouble(rank, names[battery_id], badge)
-
-
-def _median_soh(healths: Iterable[Health]) -> float | None:
-    known = [health.soh for health in healths if health.soh is not None]
-    return median(known) if known else None
 
 
 def _rows_a_second(batteries: Iterable[states.Heard], codes: Mapping[int, str]) -> float:

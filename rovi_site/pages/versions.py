@@ -26,6 +26,7 @@ from twin.health import Health, health_of
 from twin.models import Estimator, VersionChange
 from twin.provenance import provenance
 from twin.queries import with_all_it_takes
+from twin.registration import retry_estimator
 from twin.results import delete_results, loss_of_results
 from twin.versions import follow, promote, roll_back, stop_following, version_before
 
@@ -55,8 +56,7 @@ class VersionRow:
 
 def versions_context(request: HttpRequest, battery: Battery) -> dict[str, Any]:
     """What the panel shows; `a` and `b` of the address choose the two that are compared."""
-    found = with_all_it_takes().select_related("registered_by").filter(battery=battery).order_by("-version")
-    versions = [VersionRow(each, _badge(each), health_of(each)) for each in found[:SHOWN_VERSIONS]]
+    versions = version_rows(battery, SHOWN_VERSIONS)
     a, b = _compared(request, versions)
     current = next((row.estimator for row in versions if row.estimator.is_current), None)
     role = role_of(request.user)
@@ -72,12 +72,18 @@ def versions_context(request: HttpRequest, battery: Battery) -> dict[str, Any]:
     }
 
 
+def version_rows(battery: Battery, most: int) -> list[VersionRow]:
+    """Newest first."""
+    found = with_all_it_takes().select_related("registered_by").filter(battery=battery).order_by("-version")
+    return [VersionRow(each, badge_of_version(each), health_of(each)) for each in found[:most]]
+
+
 def followed_of(battery: Battery) -> list[int]:
     """Ids of the versions that are stepped beside the current one, for a page to watch."""
     return list(Estimator.objects.filter(battery=battery, followed=True).values_list("pk", flat=True))
 
 
-def _badge(estimator: Estimator) -> Badge:
+def badge_of_version(estimator: Estimator) -> Badge:
     health = health_of(estimator)
     badge = estimator_badge(health.condition, health.rows_behind)
     stands_still = not estimator.is_current and not estimator.followed and estimator.state == "ready"
@@ -104,6 +110,7 @@ VERBS: dict[str, tuple[str, Callable[[Estimator, Any], Any]]] = {
     "roll-back": ("Rolled back from v{0}.", roll_back),
     "follow": ("v{0} is stepped beside the current version.", lambda version, by: follow(version)),
     "stop-following": ("v{0} stands still.", lambda version, by: stop_following(version)),
+    "retry": ("v{0} is tried once more.", retry_estimator),
 }
 
 
@@ -120,7 +127,7 @@ def act_on_version(request: HttpRequest, estimator_id: int, verb: str) -> HttpRe
         messages.error(request, f"{refused.message} {refused.hint}".strip())
     else:
         messages.success(request, done.format(version.version))
-    return redirect(_panel(version))
+    return redirect("estimator", version.pk) if request.POST.get("back") == "estimator" else redirect(_panel(version))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -31,6 +31,28 @@ class Badge:
 SIMULATED = Badge("Simulated", "sim", "sim", "Its rows come from a simulation, and their truth is known.")
 
 
+# What a person calls a kind of estimator or forecaster; a script has its own name.
+KINDS = {
+    "script": "Script",
+    "joint_ukf": "Built-in filter",
+    "auto": "Best by back-test",
+    "ageing": "Ageing model",
+    "trend": "Trend",
+}
+
+
+def kind_in_words(kind: str) -> str:
+    return KINDS.get(kind, kind)
+
+
+def made_with_words(run: ForecastRun) -> str:
+    """Which forecaster made it, or will: a script's version, or what is built in."""
+    if run.kind == "script":
+        return run.made_with
+    chosen = f": {kind_in_words(run.made_by).lower()}" if run.made_by and run.made_by != run.kind else ""
+    return f"{kind_in_words(run.kind)}{chosen}"
+
+
 def clock_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 

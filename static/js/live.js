@@ -34,16 +34,18 @@
     for (const part of document.querySelectorAll('[data-live]')) {
       const next = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
       if (!next || next.outerHTML === part.dataset.seen) continue;
-      if (part.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) continue;
+      if (part.contains(document.activeElement) && document.activeElement.matches('input:not([type="checkbox"]), select, textarea')) continue;
       part.dataset.seen = '';
       const html = next.outerHTML;
       const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
       const open = [...part.querySelectorAll('details[open] > summary')].map((summary) => summary.textContent);
+      const ticked = new Set([...part.querySelectorAll('input[type="checkbox"]:checked')].map((box) => `${box.name} ${box.value}`));
       const scrolls = [...part.querySelectorAll('.table-box, pre')].map((box) => [box.scrollLeft, box.scrollTop]);
       if (part.outerHTML !== html) {
         part.replaceWith(next);
         next.dataset.seen = html;
         for (const summary of next.querySelectorAll('details > summary')) if (open.includes(summary.textContent)) summary.parentElement.open = true;
+        for (const box of next.querySelectorAll('input[type="checkbox"]')) if (ticked.has(`${box.name} ${box.value}`)) box.checked = true;
         next.querySelectorAll('.table-box, pre').forEach((box, i) => { if (scrolls[i]) [box.scrollLeft, box.scrollTop] = scrolls[i]; });
         if (focused) [...next.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus({ preventScroll: true });
       }

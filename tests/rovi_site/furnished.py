@@ -96,6 +96,7 @@ class Furnished:
             "object_id": getattr(record, "pk", None), "id": getattr(record, "pk", None),
             "token_key": self.token.token_key, "format": "json", "content_type_id": 1, "row_id": 2, "url": "nowhere",
             "app_label": "jobs", "asset_id": self.asset.pk, "estimator_id": self.estimator.pk, "verb": "follow",
+            "forecaster_id": self.forecaster.pk,
         }  # fmt: skip
 
 

@@ -19,6 +19,9 @@ DOORS = {
     "admin:logout": "GET open, POST open",
     # --- pages
     "home": "GET viewer",
+    "fleet-export": "GET viewer",
+    "fleet-undo": "POST operator",
+    "fleet-act": "POST operator",
     "dashboard": "GET viewer, POST operator",
     "battery-series": "GET viewer",
     "consistency-series": "GET viewer",
@@ -29,6 +32,14 @@ DOORS = {
     "parameter-set": "GET viewer",
     "parameter-set-series": "GET viewer",
     "fit": "GET engineer, POST engineer",
+    "estimators": "GET viewer",
+    "estimator": "GET viewer",
+    "estimator-series": "GET viewer",
+    "forecasters": "GET viewer",
+    "forecaster": "GET viewer",
+    "search": "GET viewer",
+    "tokens": "GET viewer, POST viewer",  # one's own; an administrator's are all
+    "token-revoke": "POST viewer",  # as above
     "forecasts": "GET viewer",
     "forecast-scores-page": "GET viewer",
     "fleet-form": "GET viewer, POST operator",

@@ -138,7 +138,7 @@ def test_three_batteries_cost_the_queries_of_one(viewer, django_assert_num_queri
     for number in range(batteries):
         with_estimates(battery_with_rows(f"cell {number}"))
     viewer.get("/")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         viewer.get("/")
 
 
