@@ -100,11 +100,21 @@ class Job(models.Model):
         return {"id": self.pk, "state": self.state, "progress": self.progress, "message": self.message}
 
 
+class Level:
+    """How much a line of a log matters. Plain words, so that a new one costs no migration."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    ALL = (INFO, WARNING, ERROR)
+
+
 class JobLine(models.Model):
     """A line of a job's log."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="lines")
     at = models.DateTimeField(auto_now_add=True)
+    level = models.CharField(max_length=10, default=Level.INFO, help_text="info, warning or error")
     text = models.TextField()
 
     class Meta:

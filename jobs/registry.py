@@ -69,6 +69,12 @@ def kind_named(name: str) -> JobKind:
     return _kinds[name]
 
 
+def title_of_kind(name: str) -> str:
+    """What people call it; of a kind that nobody registers any more, its name in words."""
+    known = _kinds.get(name)
+    return known.title if known else name.replace("_", " ")
+
+
 def kinds() -> list[JobKind]:
     return [_kinds[name] for name in sorted(_kinds)]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from datahub.tables import quoted
+from datahub.tables import quoted, rows_table
 from twin.tables import estimates_table
 
 
@@ -111,3 +111,68 @@ def select_differences(
         cursor.execute(f"SELECT {', '.join(less)} {joined} ORDER BY a.test_time DESC, a.row_id DESC LIMIT 1")
         newest = cursor.fetchone()
     return (rows, list(means), list(newest)) if rows and newest else (0, [], [])
+
+
+def count_in_parts(
+    connection: BaseDatabaseWrapper, battery_id: int, start: float, end: float, parts: int
+) -> list[tuple[int, int, int]]:
+    """(part from 0, rows, late rows among them) of the equal parts of `start <= test_time <= end` that have rows."""
+    width = (end - start) / parts
+    part = "CAST(FLOOR((test_time - %s) / %s) AS INTEGER)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {part} AS part, COUNT(*), SUM(CASE WHEN row_late THEN 1 ELSE 0 END) "
+            f"FROM {quoted(rows_table(battery_id))} WHERE test_time >= %s AND test_time <= %s GROUP BY 1 ORDER BY 1",
+            [start, width, start, end],
+        )
+        found: list[tuple[int, int, int]] = cursor.fetchall()
+    return found
+
+
+def select_steps(
+    connection: BaseDatabaseWrapper, battery_id: int, start: float, end: float, least: float, limit: int
+) -> list[tuple[float, float]]:
+    """(test_time before, test_time after) of the longest steps above `least` s, the longest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT before, test_time FROM (SELECT test_time, LAG(test_time) OVER (ORDER BY test_time) AS before "
+            f"FROM {quoted(rows_table(battery_id))} WHERE test_time >= %s AND test_time <= %s) AS steps "
+            "WHERE test_time - before > %s ORDER BY test_time - before DESC, test_time LIMIT %s",
+            [start, end, least, limit],
+        )
+        found: list[tuple[float, float]] = cursor.fetchall()
+    return found
+
+
+def select_late(
+    connection: BaseDatabaseWrapper, battery_id: int, start: float, end: float, limit: int
+) -> list[tuple[int, float, float]]:
+    """(row id, test_time, received) of rows that came late, the newest arrival first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT row_id, test_time, received FROM {quoted(rows_table(battery_id))} "
+            "WHERE row_late AND test_time >= %s AND test_time <= %s ORDER BY row_id DESC LIMIT %s",
+            [start, end, limit],
+        )
+        found: list[tuple[int, float, float]] = cursor.fetchall()
+    return found
+
+
+def test_time_at(connection: BaseDatabaseWrapper, battery_id: int, moment: float) -> float | None:
+    """test_time of the last row that had come by `moment` (Unix s): halves the row ids, which go by arrival."""
+    table = quoted(rows_table(battery_id))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT MIN(row_id), MAX(row_id) FROM {table}")
+        low, high = cursor.fetchone()
+        found: float | None = None
+        while low is not None and low <= high:
+            middle = (low + high) // 2
+            cursor.execute(
+                f"SELECT row_id, received, test_time FROM {table} WHERE row_id >= %s ORDER BY row_id LIMIT 1", [middle]
+            )
+            row_id, received, test_time = cursor.fetchone()
+            if received <= moment:
+                low, found = row_id + 1, test_time
+            else:
+                high = middle - 1
+    return found

@@ -7,7 +7,7 @@ import time
 from django.utils import timezone
 
 from jobs.errors import JobCancelled, LeaseLost
-from jobs.models import Job, JobLine, State
+from jobs.models import Job, JobLine, Level, State
 
 WRITE_EVERY_SECONDS = 0.5
 WAIT_SECONDS = 2.0
@@ -35,8 +35,8 @@ class Report:
         self.stop_if_cancelled()
         time.sleep(WAIT_SECONDS)
 
-    def log(self, line: str) -> None:
-        JobLine.objects.create(job=self.job, text=line)
+    def log(self, line: str, level: str = Level.INFO) -> None:
+        JobLine.objects.create(job=self.job, level=level, text=line)
 
     def stop_if_cancelled(self) -> None:
         by = Job.objects.filter(pk=self.job.pk).values_list("cancel_requested_by", flat=True).first()

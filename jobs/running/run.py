@@ -14,7 +14,7 @@ from django.utils import timezone
 from access.auditing import Deed, doing
 from access.errors import Refused
 from jobs.errors import JobCancelled, LeaseLost
-from jobs.models import Job, JobLine, State
+from jobs.models import Job, JobLine, Level, State
 from jobs.passing import passes_by_itself
 from jobs.registry import kind_named
 from jobs.running.report import Report
@@ -69,7 +69,9 @@ def _begin_again(job: Job) -> bool:
         return False
     close_old_connections()  # one that broke would fail for ever
     log.warning("Job #%s (%s) is queued again: the database did not answer.", job.pk, job.kind)
-    _owned(job).update(state=State.QUEUED, lease_until=None, message="The database did not answer; queued again.")
+    again = "The database did not answer; queued again."
+    _owned(job).update(state=State.QUEUED, lease_until=None, message=again)
+    JobLine.objects.create(job=job, level=Level.WARNING, text=again)
     return True
 
 
@@ -84,4 +86,4 @@ def _end(job: Job, state: str, **values: Any) -> None:
     if not ended:
         log.warning("Job #%s ended as %s here, but another worker owns it; nothing was written.", job.pk, state)
     elif state == State.FAILED:
-        JobLine.objects.create(job=job, text=values["error"])
+        JobLine.objects.create(job=job, level=Level.ERROR, text=values["error"])

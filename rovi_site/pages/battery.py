@@ -39,7 +39,7 @@ from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.ranges import PRESETS, range_of
 from rovi_site.pages.series import telemetry_columns
 from rovi_site.pages.versions import followed_of, versions_context
-from rovi_site.pages.words import SIMULATED, Badge, data_badge, forecast_badge, made_with_words
+from rovi_site.pages.words import SIMULATED, Badge, data_badge, forecast_badge, made_with_words, worst_of
 
 TABS = ("overview", "health", "cycles", "data", "forecasts", "about")
 SHOWN_ROWS = 50
@@ -124,6 +124,7 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
         "tab": tab,
         "tabs": [(word, _tab_address(request, battery, word)) for word in TABS],
         "data": data,
+        "worst": worst_of([data, *([health.badge, health.doubt] if health else [])]),
         "health": health,
         "simulated": SIMULATED,
         "tiles": _tiles(battery, health, newest, data),

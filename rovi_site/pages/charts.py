@@ -14,6 +14,7 @@ from prognosis.errors import ResultMissing
 from prognosis.models import Comparison
 from prognosis.queries import latest_runs, runs_of
 from rovi_site.pages.comparing import comparison_lines
+from rovi_site.pages.coverage import events_of
 from rovi_site.pages.forecasts import forecast_lines, in_ah
 from rovi_site.pages.health import Health, health_of
 from rovi_site.pages.health_series import coverage, estimates_after, estimates_series, past_lines, since_lines
@@ -75,6 +76,7 @@ def _all(battery: Battery, shown: TimeRange) -> dict[str, Any]:
         "reference": health.reference_text if health else "",
         "coverage": coverage(health, battery) if health and battery.is_simulated else None,
         "forecast": _newest_forecast(battery),
+        "events": events_of(battery),
     }
     if estimates is None:
         answer["no_health"] = health.badge.sentence if health else "No estimator."

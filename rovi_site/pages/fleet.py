@@ -115,6 +115,12 @@ def _troubles(batteries: Iterable[states.Heard], codes: Mapping[int, str]) -> It
             yield Trouble(rank, battery_id, names[battery_id], badge)
 
 
+def rows_a_second(fleet: Fleet) -> float:
+    """What the live ones send together, by the interval of each."""
+    live = (battery for battery in fleet.heard if fleet.codes[battery.pk] == states.LIVE)
+    return sum(1.0 / battery.interval_seconds for battery in live if battery.interval_seconds)
+
+
 # --- choosing and sorting --------------------------------------------------------------------------------------------
 def chosen_of(fleet: Fleet, query: QueryDict) -> list[states.Heard]:
     """Those that the address asks for. Text is looked for by the database, in names, descriptions and ids."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,16 @@ from access.decorators import page_for
 from access.roles import Role, role_of
 from datahub import states
 from datahub.models import Battery, DataImport
-from rovi_site.pages.fleet import DATA_FILTERS, FILTERS, Fleet, chosen_of, fleet_now, soh_bounds, sorted_by
+from rovi_site.pages.fleet import (
+    DATA_FILTERS,
+    FILTERS,
+    Fleet,
+    chosen_of,
+    fleet_now,
+    rows_a_second,
+    soh_bounds,
+    sorted_by,
+)
 from rovi_site.pages.health import Health, health_of
 from rovi_site.pages.health_series import sparks_of
 from rovi_site.pages.histogram import histogram_of, percentiles
@@ -110,7 +118,7 @@ def _numbers(fleet: Fleet) -> dict[str, Any]:
         "total": len(fleet.heard),
         "live": counts[states.LIVE],
         "stored_rows": sum(battery.rows - battery.dropped_rows for battery in fleet.heard),
-        "rows_a_second": _rows_a_second(fleet.heard, fleet.codes),
+        "rows_a_second": rows_a_second(fleet),
         "soh_middle": middle,
         "soh_low": low,
         "soh_high": high,
@@ -163,11 +171,3 @@ def _columns(sort: str) -> list[Column]:
         click = second_click if asked == first_click else first_click
         columns.append(Column(title, style, order, click if word else ""))
     return columns
-
-
-def _rows_a_second(batteries: Iterable[states.Heard], codes: Mapping[int, str]) -> float:
-    return sum(
-        1.0 / battery.interval_seconds
-        for battery in batteries
-        if codes[battery.pk] == states.LIVE and battery.interval_seconds
-    )

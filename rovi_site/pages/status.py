@@ -23,7 +23,9 @@ from access.roles import Role
 from datahub.queries import fleet_totals
 from jobs.models import Job, State, Worker
 from jobs.queries import alive_workers, queue_summary
+from rovi_site.pages.fleet import fleet_now, rows_a_second
 from rovi_site.pages.words import Badge
+from twin.queries import rows_behind_by_shard
 
 SHOWN_WORKERS = 10
 SHOWN_ERRORS = 20
@@ -53,7 +55,7 @@ def status_page(request: HttpRequest) -> HttpResponse:
     walls = probe_walls()
     context = {
         "latency_ms": latency * 1000,
-        "database": connection.vendor,
+        "database_name": connection.display_name,
         "queued": queue["counts"].get(State.QUEUED, 0),
         "running": queue["counts"].get(State.RUNNING, 0),
         "oldest_queued": queue["oldest_queued"],
@@ -63,6 +65,8 @@ def status_page(request: HttpRequest) -> HttpResponse:
         "disk_share": disk.used / disk.total,
         "disk_is_full": disk.used / disk.total > FULL_SHARE,
         "totals": fleet_totals(),
+        "rows_behind": sum(rows for _, rows in rows_behind_by_shard()),
+        "rows_a_second": rows_a_second(fleet_now(is_shared=True)),
         "walls": [*walls.sentences()],
         "required_walls": settings.SANDBOX_REQUIRED_WALLS,
         "errors": Job.objects.filter(state=State.FAILED, retried_as=None)[:SHOWN_ERRORS],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +30,12 @@ class Badge:
 
 
 SIMULATED = Badge("Simulated", "sim", "sim", "Its rows come from a simulation, and their truth is known.")
+
+
+def worst_of(badges: Iterable[Badge | None]) -> Badge | None:
+    """That which the title of a page and its icon tell; None where all is well."""
+    wrong = [badge for badge in badges if badge is not None and badge.tone in ("bad", "warn")]
+    return min(wrong, key=lambda badge: badge.tone != "bad", default=None)
 
 
 # What a person calls a kind of estimator or forecaster; a script has its own name.

@@ -11,6 +11,7 @@
   let data = null;          // what the charts show
   let zoom = null;          // [from, to] in seconds while the charts are zoomed and following is paused
   let pausedAt = 0;         // rows when the pause began
+  let pausedSince = '';     // and the time, UTC
   let isFetching = false;
   let isWanted = false;
   let notBefore = 0;
@@ -44,7 +45,7 @@
       lines: [{ name: line.name, unit: line.unit.split(',')[0], t: scaled(line.t), y: line.y, colour: COLOURS[line.key] || `series-${i + 1}` }],
     }));
     const label = 'Rows over test time. ' + data.rows.lines.map((line) => `${line.title}: newest ${digits(last(line.y), 3)}`).join('; ');
-    roviCharts.drawChart(chart, { panels, x: xAxis(), label }, { keepY, onRange });
+    roviCharts.drawChart(chart, { panels, x: xAxis(), label, events: eventsIn() }, { keepY, onRange });
     element('note-rows').textContent = data.rows.shown < data.rows.rows ? `${thin(data.rows.shown)} of ${thin(data.rows.rows)} rows shown` : `${thin(data.rows.rows)} rows`;
   };
 
@@ -79,7 +80,7 @@
       if (key === 'q_t' && data.forecast) {
         for (const line of data.forecast) panel.lines.push({ ...line, name: `forecast ${line.run}`, colour: 'series-2', t: scaled(line.t) });
       }
-      roviCharts.drawChart(chart, { panels: [panel], x: xAxis(), label: summary(what, panel) }, { keepY, onRange });
+      roviCharts.drawChart(chart, { panels: [panel], x: xAxis(), label: summary(what, panel), events: eventsIn() }, { keepY, onRange });
       const covered = data.coverage && data.coverage[key];
       if (covered) element(note).textContent = `truth inside band ${covered.percent} %, n = ${thin(covered.n)}`;
       else if (key === 'q_t' && data.reference) element(note).textContent = `100 % SOH is ${data.reference}`;
@@ -89,11 +90,29 @@
   const draw = (keepY) => {
     const seconds = data.range.end - data.range.start;
     unit = UNITS.find(([most]) => seconds < most);
+    box.dataset.start = data.range.start.toFixed(1);
+    box.dataset.end = data.range.end.toFixed(1);
     drawRows(keepY);
     drawHealth(keepY);
+    listEvents();
     showFollowing();
     // Panels with series of their own draw the same range.
     document.dispatchEvent(new CustomEvent('rovi:drawn', { detail: { range: data.range, unit, x: xAxis(), keepY, onRange } }));
+  };
+
+  const EVENT_TONES = { version: 'link', late: 'warn', recomputed: 'ok' };
+  const eventsIn = () => (data.events || []).filter((event) => event.t >= data.range.start && event.t <= data.range.end)
+    .map((event, i) => ({ at: event.t / unit[1], number: i + 1, tone: EVENT_TONES[event.kind], words: event.words }));
+  const listEvents = () => {
+    const list = element('events');
+    if (!list) return;
+    list.replaceChildren(...eventsIn().map((event) => {
+      const item = document.createElement('li');
+      const number = document.createElement('strong');
+      number.textContent = String(event.number);
+      item.append(number, event.words);
+      return item;
+    }));
   };
 
   /* --- following and pausing ------------------------------------------------------------------------------------------ */
@@ -106,13 +125,13 @@
     element('copy-link').hidden = false;
     if (zoom) {
       const fresh = data.record.rows - pausedAt;
-      state.textContent = `Paused${fresh > 0 ? ` · ${thin(fresh)} new rows` : ''}`;
+      state.textContent = `Paused ${pausedSince} UTC${fresh > 0 ? ` · ${thin(fresh)} new rows` : ''}`;
     } else state.textContent = follows() ? 'Following the newest row' : 'Fixed range';
   };
 
   const onRange = (x) => {
     if (x === null) { zoom = null; load(false); return; }
-    if (!zoom) pausedAt = data.record.rows;
+    if (!zoom) { pausedAt = data.record.rows; pausedSince = new Date().toISOString().slice(11, 16); }
     zoom = [x[0] * unit[1], x[1] * unit[1]].sort((a, b) => a - b);
     const query = params();
     query.set('from', zoom[0].toFixed(1));
@@ -122,6 +141,19 @@
     showFollowing();
     load(false);
   };
+  // Keys: half a window to either side, half or twice the time, the whole record.
+  document.addEventListener('rovi:move', (event) => {
+    if (!data) return;
+    const { start, end } = data.range;
+    const span = end - start;
+    const key = event.detail;
+    if (key === '0') { setRange(''); return; }
+    const shift = key === 'ArrowLeft' ? -span / 2 : key === 'ArrowRight' ? span / 2 : 0;
+    const grow = key === '+' ? -span / 4 : key === '-' ? span / 2 : 0;
+    const from = Math.max(start + shift - grow, data.record.first ?? start);
+    const to = Math.min(end + shift + grow, data.record.last ?? end);
+    if (to > from) onRange([from / unit[1], to / unit[1]]);
+  });
   const markPreset = () => {
     const from = params().get('from') || '';
     const isFree = !!params().get('to');
@@ -155,7 +187,7 @@
       }
       if (fresh[part] && !data[part]) data[part] = fresh[part];
     }
-    for (const key of ['after', 'record', 'range', 'coverage', 'forecast', 'no_health']) if (fresh[key] !== undefined) data[key] = fresh[key];
+    for (const key of ['after', 'record', 'range', 'coverage', 'forecast', 'no_health', 'events']) if (fresh[key] !== undefined) data[key] = fresh[key];
   };
   const isGrowing = () => data && follows() && !params().get('from') && data.rows.lines.every((line) => line.t.length < MOST_POINTS);
 

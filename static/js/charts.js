@@ -2,6 +2,8 @@
 
    drawChart(element, { panels: [{ title, lines, log, floor, shade }], x: { title, range }, label })
    A panel's `limits` are the ends of its axis of values where these are not those of its lines.
+   x may be { …, clock: 'utc' | 'local' }: then t are milliseconds since 1970, and ticks are dates.
+   spec.events: [{ at, number, tone, words }] are drawn as numbered lines.
    line: { t, y, name, colour, dashed, points, sd, lower, upper, inner_lower, inner_upper, band_share }
    y in the unit of the panel's title, t in the unit of x */
 'use strict';
@@ -151,6 +153,11 @@ const roviCharts = (() => {
       if (panel.shade) layout.shapes.push({ type: 'rect', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: panel.shade[0], y1: panel.shade[1], fillcolor: faded(token('--ok'), 0.16), line: { width: 0 }, layer: 'below' });
       for (const mark of panel.marks || []) layout.shapes.push({ type: 'line', xref: 'paper', x0: 0, x1: 1, yref: i ? `y${i + 1}` : 'y', y0: mark, y1: mark, line: { width: 1, dash: 'dot', color: token('--warn') } });
     });
+    // Numbered lines where something happened; the list below the chart tells what.
+    for (const event of spec.events || []) {
+      layout.shapes.push({ type: 'line', yref: 'paper', y0: 0, y1: 1, x0: event.at, x1: event.at, line: { width: 1, dash: 'dot', color: token(`--${event.tone}`) } });
+      layout.annotations.push({ text: String(event.number), x: event.at, yref: 'paper', y: 1, yanchor: 'bottom', showarrow: false, font: { size: 12, color: token(`--${event.tone}`) }, hovertext: plain(event.words), bgcolor: token('--surface') });
+    }
     return layout;
   };
 
@@ -211,6 +218,7 @@ const roviCharts = (() => {
     state.keepY = keepY && isSameLegend;
     const done = render(state);
     if (!isSameLegend) legendOf(state);
+    if (isNew) document.dispatchEvent(new CustomEvent('rovi:chart', { detail: state }));
     if (isNew && onRange) {
       element.on('plotly_relayout', (change) => {
         if (state.isSetting) return;
@@ -229,5 +237,5 @@ const roviCharts = (() => {
   window.addEventListener('beforeprint', () => { theme = document.documentElement.dataset.theme; document.documentElement.dataset.theme = 'light'; redrawAll(); });
   window.addEventListener('afterprint', () => { document.documentElement.dataset.theme = theme; });
 
-  return { drawChart };
+  return { drawChart, plain };
 })();

@@ -25,6 +25,18 @@
   tick();
   setInterval(tick, 1000);
 
+  // The icon tells the worst state that the title begins with.
+  const icon = document.getElementById('icon');
+  const plainIcon = icon?.href;
+  const showWorst = () => {
+    if (!icon) return;
+    const wanted = document.title.startsWith('✕') ? icon.dataset.bad : document.title.startsWith('▲') ? icon.dataset.warn : plainIcon;
+    if (icon.getAttribute('href') !== wanted) icon.href = wanted;
+  };
+  showWorst();
+  const titled = document.querySelector('title');
+  if (titled) new MutationObserver(showWorst).observe(titled, { childList: true, characterData: true, subtree: true });
+
   document.addEventListener('click', (event) => {
     const copy = event.target.closest('[data-copy]');
     if (copy) {
@@ -48,7 +60,7 @@
     if (event.target.matches('input, textarea, select, [contenteditable]')) return;
     const press = (selector) => { const found = document.querySelector(selector); if (found) { event.preventDefault(); found.focus(); if (found.click && found.matches('button')) found.click(); } };
     if (Date.now() - went < 1500) {
-      const to = { h: '/', j: '/jobs', s: '/status' }[event.key];
+      const to = { h: '/', b: '/#batteries', e: '/estimators', f: '/forecasts', j: '/jobs', s: '/status' }[event.key];
       went = 0;
       if (to) { location.assign(to); return; }
     }
@@ -57,5 +69,9 @@
     else if (event.key === '?') document.getElementById('keys')?.showModal();
     else if (event.key === 't') press('#range-from');
     else if (event.key === 'l') press('#follow');
+    else if (['ArrowLeft', 'ArrowRight', '+', '-', '0'].includes(event.key) && document.getElementById('charts') && event.target === document.body) {
+      event.preventDefault();
+      document.dispatchEvent(new CustomEvent('rovi:move', { detail: event.key }));
+    }
   });
 }

@@ -1,6 +1,7 @@
 """Pages in a real browser, served by a real server, fed by a real worker."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +9,28 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CELL = "module 7/α"
 PATH = "/dashboard/module%207/%CE%B1"
+OURS = (
+    "/", "/?sort=soh&need=attention", PATH, f"{PATH}?tab=health", f"{PATH}?tab=cycles", f"{PATH}?tab=data",
+    f"{PATH}?tab=forecasts", f"{PATH}?tab=about", "/estimators", "/estimators/1", "/parameter-sets", "/forecasts",
+    "/forecasts/fleet", "/forecasts/scores", "/forecasters", "/jobs", "/status", "/search?q=module", "/tokens",
+)  # fmt: skip
 PAGES = (
-    "/", PATH, f"{PATH}?tab=health", f"{PATH}?tab=data", f"{PATH}?tab=forecasts", f"{PATH}?tab=about", "/jobs",
-    "/status", "/admin/", "/admin/datahub/battery/", "/admin/twin/estimator/add/", "/admin/access/token/add/",
+    *OURS, "/admin/", "/admin/datahub/battery/", "/admin/twin/estimator/add/", "/admin/access/token/add/",
 )  # fmt: skip
 LIVE_MS = 20_000
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+LOOK = """axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations.map(
+    (each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`))"""
+SHIFTS = """new Promise((resolve) => {
+    let sum = 0;
+    const add = (shift) => { if (!shift.hadRecentInput) sum += shift.value; };
+    new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: 'layout-shift', buffered: true });
+    setTimeout(() => resolve(sum), 200);
+})"""
+WEIGHT = """[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
+    .filter((each) => !each.name.includes('plotly')).reduce((sum, each) => sum + each.encodedBodySize, 0)"""
+MOST_SHIFT = 0.02
+MOST_BYTES = 500_000
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +69,94 @@ def test_no_page_makes_the_browser_complain(visit, cell, scheme):
         seen.go(path)
         seen.page.wait_for_timeout(400)
     assert seen.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(visit, cell, scheme):
+    seen = visit(scheme=scheme)
+    violations = {}
+    for path in (*OURS, "/nowhere"):
+        seen.go(path)
+        seen.page.wait_for_timeout(500)
+        seen.page.evaluate(AXE)
+        if found := seen.page.evaluate(LOOK):
+            violations[path] = found
+    assert violations == {}
+
+
+def test_pages_are_light_and_nothing_jumps(visit, cell):
+    """Without the bundle of charts, which is kept by the browser; a shift of 0.1 is what people begin to notice."""
+    seen = visit()
+    heavy, jumping = {}, {}
+    for path in OURS:
+        seen.go(path)
+        seen.page.wait_for_timeout(800)
+        if (weight := seen.page.evaluate(WEIGHT)) > MOST_BYTES:
+            heavy[path] = weight
+        if (shift := seen.page.evaluate(SHIFTS)) > MOST_SHIFT:
+            jumping[path] = round(shift, 3)
+    assert (heavy, jumping) == ({}, {})
+
+
+def test_a_chart_is_a_table_a_file_and_a_link_too(visit, cell):
+    seen = visit()
+    page = seen.go(PATH)
+    page.wait_for_selector("#rows .chart-menu", timeout=LIVE_MS)
+    page.click("#rows .chart-menu > summary")
+    assert page.locator("#rows .chart-menu a").get_attribute("href").startswith(f"/api/v1/batteries/{cell['id']}/rows/")
+    with page.expect_download() as download:
+        page.click("#rows .chart-menu >> text=CSV of what is shown")
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert download.value.suggested_filename == "module-7-α-Voltage-current-temperature.csv"
+    assert lines[0] == '"test time, min","Voltage, V"'
+    assert lines[1] == "0,3.7"
+    page.click("#rows .chart-menu > summary")
+    page.click("#rows .chart-menu >> text=Table")
+    assert "Voltage: " in page.inner_text("dialog.chart-table")
+    page.keyboard.press("Escape")
+    seen.until("!document.querySelector('dialog.chart-table')")
+    assert seen.complaints == []
+
+
+def test_keys_move_and_widen_what_the_charts_show(visit, cell):
+    seen = visit()
+    page = seen.go(f"{PATH}?from=1000&to=2000")
+    page.wait_for_selector("#chart-rows .draglayer", state="attached", timeout=LIVE_MS)
+    page.keyboard.press("ArrowRight")
+    seen.until("location.search === '?from=1500.0&to=2500.0'")
+    page.keyboard.press("+")
+    seen.until("location.search === '?from=1750.0&to=2250.0'")
+    page.keyboard.press("0")
+    seen.until("location.search === ''")
+
+
+def test_the_search_is_walked_by_keys(visit, cell):
+    seen = visit()
+    page = seen.go("/")
+    page.keyboard.press("/")
+    page.keyboard.type("module 7")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=module+7")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") == CELL
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{PATH}")
+
+
+def test_ticked_batteries_are_tagged_and_the_ticks_outlive_news(visit, site, cell):
+    seen = visit()
+    page = seen.go("/")
+    page.check(f"input[name=battery][value='{cell['id']}']")
+    assert page.inner_text("#ticked") == "1 chosen"
+    rows = site.call("GET", f"/api/v1/batteries/{cell['id']}/")["rows"]
+    site.send_rows(CELL, 1, start=9000.0)
+    seen.until(f"document.querySelector('table.fleet').innerText.includes('{rows + 1}')")
+    assert page.is_checked(f"input[name=battery][value='{cell['id']}']")
+    page.fill("#bulk-tag", "site 3")
+    page.click("text=Add tag")
+    page.wait_for_selector("a.tag >> text=site 3")
+    page.click("text=Undo")
+    page.wait_for_selector("text=without the tag")
 
 
 @pytest.mark.parametrize("width", [390, 1024])

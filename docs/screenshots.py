@@ -1,0 +1,176 @@
+"""Makes the pictures in docs/images from a running service: `python docs/screenshots.py --password …`.
+
+Start one with an empty data folder first (`ROVI_DATA=/tmp/pictures make run`) and let its simulated fleet come as far as
+years of life, some minutes. What the pictures need beside the fleet (an estimator that failed, forecasts, a comparison,
+a fitted cell model) is registered here. Needs requirements-dev.txt and a Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+COLOURS = 128
+TALLEST = 2400
+FAILING = """from math import sqrt
+
+START_VOLTAGE = -3.2
+
+
+def resistance(voltage, current):
+    return voltage / current
+
+
+estimator = sqrt(START_VOLTAGE)  # the mistake of this example
+"""
+# Light and dark at 1440, light at 390: the widths and themes that are looked at.
+LOOKS = (("", 1440, "light"), ("-dark", 1440, "dark"), ("-390", 390, "light"))
+
+
+@dataclass(frozen=True)
+class Service:
+    address: str
+    user: str
+    password: str
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        request = urllib.request.Request(
+            self.address + path, None if body is None else json.dumps(body).encode(), method=method,
+            headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = self.call("GET", path)["results"]
+        return results
+
+
+def furnish(service: Service) -> dict[str, str]:
+    """What the pictures show beside the simulated fleet, made once; the address of each page by the picture's name."""
+    batteries = service.list("/api/v1/batteries/?search=simulated")
+    first, second = batteries[0], batteries[1]
+    path = f"/dashboard/{urllib.parse.quote(first['name'])}"
+    if not service.list("/api/v1/batteries/?search=module"):
+        _make(service, first["name"])
+    failed = service.list("/api/v1/estimators/?state=failed")[0]
+    current = service.list(f"/api/v1/estimators/?battery__name={urllib.parse.quote(second['name'])}")[0]
+    forecast = service.list("/api/v1/forecasts/?ordering=id")[0]
+    pages = {
+        "home": "/",
+        "battery": path,
+        "battery-health": f"{path}?tab=health",
+        "battery-cycles": f"{path}?tab=cycles",
+        "battery-data": f"{path}?tab=data",
+        "battery-forecasts": f"{path}?tab=forecasts",
+        "battery-about": f"{path}?tab=about",
+        "estimators": "/estimators",
+        "estimator": f"/estimators/{current['id']}",
+        "estimator-failed": f"/estimators/{failed['id']}",
+        "cell-models": "/parameter-sets",
+        "forecasts": "/forecasts",
+        "forecast": f"/forecasts/{forecast['id']}",
+        "forecasters": "/forecasters",
+        "jobs": "/jobs",
+        "job": f"/jobs/{service.list('/api/v1/jobs/?state=failed')[0]['id']}",
+        "status": "/status",
+        "search": "/search?q=nmc",
+        "tokens": "/tokens",
+        "admin": "/admin/",
+        "admin-batteries": "/admin/datahub/battery/",
+    }
+    for name, route, page in (
+        ("fleet-forecast", "fleet-forecasts", "/forecasts/fleet"),
+        ("comparison", "comparisons", "/forecasts/compare"),
+        ("forecaster", "forecasters", "/forecasters"),
+        ("cell-model", "parameter-sets", "/parameter-sets"),
+    ):
+        if found := service.list(f"/api/v1/{route}/"):
+            pages[name] = f"{page}/{found[0]['id']}"
+    return pages
+
+
+def _make(service: Service, battery: str) -> None:
+    rows = [
+        {"test_time": n * 10.0 + (7200 if n > 300 else 0), "voltage": 3.7 + 0.00125 * (n % 40), "current": 0.5,
+         "temperature": 25.0} for n in range(500)
+    ]  # fmt: skip
+    for name in ("module 7/α", "pack 9"):
+        service.call("POST", f"/db/upload/{urllib.parse.quote(name, safe='')}", rows)
+    service.call("POST", "/api/v1/estimators/", {"battery": "pack 9", "kind": "script", "definition": FAILING})
+    year = {"ahead_time": 31_557_600.0, "resolution": 864_000.0}
+    service.call("POST", "/api/v1/forecasts/", {"battery": battery, "kind": "trend", **year})
+    service.call("POST", "/api/v1/fleet-forecasts/", year)
+    ends = time.monotonic() + 120
+    while time.monotonic() < ends and service.list("/api/v1/jobs/?state=queued") + service.list(
+        "/api/v1/jobs/?state=running"
+    ):
+        time.sleep(1)
+
+
+def shoot(browser: Browser, service: Service, pages: dict[str, str], folder: Path) -> None:
+    for ending, width, scheme in LOOKS:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{service.address}/login")
+        page.fill("#id_username", service.user)
+        page.fill("#id_password", service.password)
+        page.click("main button[type=submit]")
+        for name, path in pages.items():
+            page.goto(service.address + path)
+            _settle(page)
+            keep(page.screenshot(full_page=True), folder / f"{name}{ending}.png")
+        context.close()
+
+
+def _settle(page: Page) -> None:
+    """Until no chart is waited for, at most ten seconds."""
+    for _ in range(20):
+        page.wait_for_timeout(500)
+        if not page.evaluate("document.querySelectorAll('.chart-wait').length"):
+            break
+    page.wait_for_timeout(400)
+
+
+def keep(picture: bytes, file: Path) -> None:
+    """Small: few colours, and no more than the first screens of a long page."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image = image.crop((0, 0, image.width, min(image.height, TALLEST)))
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--address", default="http://127.0.0.1:8000")
+    parser.add_argument("--user", default="admin")
+    parser.add_argument("--password", required=True)
+    parser.add_argument("--folder", type=Path, default=IMAGES)
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--only", nargs="*", help="names of pictures; all without it")
+    asked = parser.parse_args()
+    service = Service(asked.address.rstrip("/"), asked.user, asked.password)
+    pages = furnish(service)
+    wanted = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox", "--disable-gpu"])
+        shoot(browser, service, wanted, asked.folder)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
