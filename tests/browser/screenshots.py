@@ -1,8 +1,8 @@
-"""Makes the pictures in docs/images from a running service: `python docs/screenshots.py --password …`.
+"""Makes the pictures in docs/images from a running service: `python -m tests.browser.screenshots --password …`
 
-Start one with an empty data folder first (`ROVI_DATA=/tmp/pictures make run`) and let its simulated fleet come as far as
-years of life, some minutes. What the pictures need beside the fleet (an estimator that failed, forecasts, a comparison,
-a fitted cell model) is registered here. Needs requirements-dev.txt and a Chromium.
+Start one with an empty data folder first (`ROVI_DATA=/tmp/pictures make run`) and let its simulated fleet come as far
+as years of life, some minutes. What the pictures need beside the fleet (an estimator that failed, forecasts) is
+registered here. Needs requirements-dev.txt and a Chromium.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 COLOURS = 128
 TALLEST = 2400
 FAILING = """from math import sqrt
@@ -124,7 +124,7 @@ def _make(service: Service, battery: str) -> None:
 
 def shoot(browser: Browser, service: Service, pages: dict[str, str], folder: Path) -> None:
     for ending, width, scheme in LOOKS:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page = context.new_page()
         page.goto(f"{service.address}/login")
         page.fill("#id_username", service.user)
