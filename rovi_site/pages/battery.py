@@ -29,6 +29,7 @@ from prognosis.forecasting.runs import request_run
 from prognosis.models import ForecastRun
 from prognosis.queries import current_forecaster, runs_of
 from rovi_site.pages import errors
+from rovi_site.pages.clocks import offset_of
 from rovi_site.pages.consistency import panel_of
 from rovi_site.pages.forecast import crossings_of, run_scores
 from rovi_site.pages.forecasts import headline
@@ -117,7 +118,8 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
     data = data_badge(battery, now)
     health = health_of([battery]).get(battery.pk)
     newest = _newest_rows(battery)
-    window = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
+    offset = offset_of(battery)
+    window = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0, offset)
     context: dict[str, Any] = {
         "battery": battery,
         "subject": f"datahub.battery:{battery.pk}",
@@ -129,6 +131,8 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
         "simulated": SIMULATED,
         "tiles": _tiles(battery, health, newest, data),
         "range": window,
+        "has_clock": offset is not None,
+        "kept_axis": [(name, request.GET[name]) for name in ("clock", "tz") if name in request.GET],
         "presets": [(words, value, words == window.words) for words, value in PRESETS],
         "watch": _watch(battery, health),
         "frame": f"{'rows' if battery.rows else 'empty'} {health.estimator_id if health else 'none'}",
@@ -140,7 +144,7 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
 
 def _tab_address(request: HttpRequest, battery: Battery, tab: str) -> str:
     kept: dict[str, str] = {} if tab == "overview" else {"tab": tab}
-    kept |= {name: str(request.GET[name]) for name in ("from", "to") if name in request.GET}
+    kept |= {name: str(request.GET[name]) for name in ("from", "to", "clock", "tz") if name in request.GET}
     query = urlencode(kept)
     return reverse("dashboard", args=[battery.name]) + (f"?{query}" if query else "")
 

@@ -13,6 +13,7 @@ from datahub.models import Battery
 from prognosis.errors import ResultMissing
 from prognosis.models import Comparison
 from prognosis.queries import latest_runs, runs_of
+from rovi_site.pages.clocks import offset_of
 from rovi_site.pages.comparing import comparison_lines
 from rovi_site.pages.coverage import events_of
 from rovi_site.pages.forecasts import forecast_lines, in_ah
@@ -30,8 +31,9 @@ def battery_series(request: HttpRequest, battery_id: int) -> JsonResponse:
         raise Http404(f"There is no battery {battery_id}.")
     if "count" in request.GET:
         return JsonResponse({"record": _record(battery)})
-    shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
-    answer = {"range": _range(shown), "record": _record(battery)}
+    offset = offset_of(battery)
+    shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0, offset)
+    answer = {"range": _range(shown), "record": _record(battery), "clock_offset": offset}
     after = _whole(request.GET.get("after"))
     if after is not None:
         return JsonResponse(

@@ -1,6 +1,7 @@
 """The time range of a battery's charts, as its address tells it.
 
-`from` and `to` are seconds of test time, or reckoned from the newest row: `end-6h`.
+`from` and `to` are seconds of test time, or reckoned from the newest row: `end-6h`. Where the rows tell the clock as
+well, they may be moments, such as 2026-11-20T18:00Z or 2026-11-20, and `now-6h`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.http import QueryDict
+from django.utils import timezone
 
 UNITS = {"s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0}
 PRESETS = (
@@ -20,7 +23,8 @@ PRESETS = (
     ("30 d", "end-30d"),
     ("All", ""),
 )
-FROM_END = re.compile(r"^end-(\d+(?:\.\d+)?)(s|min|m|h|d|y)$")
+RELATIVE = re.compile(r"^(end|now)-(\d+(?:\.\d+)?)(s|min|m|h|d|y)$")
+DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(T|$)")
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,16 @@ class TimeRange:
         return self.end - self.start
 
 
-def range_of(query: QueryDict, first: float, last: float) -> TimeRange:
-    """What the address asks for, within a record that runs from `first` to `last`; what cannot be read means all."""
+def range_of(query: QueryDict, first: float, last: float, offset: float | None = None) -> TimeRange:
+    """What the address asks for, within a record that runs from `first` to `last`; what cannot be read means all.
+
+    `offset` is Unix time less test time, s, where it is known.
+    """
     asked_from, asked_to = query.get("from", "").strip(), query.get("to", "").strip()
     whole = TimeRange(first, last, True, "All")
     try:
-        end = last if asked_to in ("", "end") else _moment(asked_to, last)
-        start = first if asked_from in ("", "start") else _moment(asked_from, last)
+        end = last if asked_to in ("", "end") else _moment(asked_to, last, offset)
+        start = first if asked_from in ("", "start") else _moment(asked_from, last, offset)
     except ValueError as unreadable:
         return TimeRange(first, last, True, "All", str(unreadable))
     if asked_from in ("", "start") and asked_to in ("", "end"):
@@ -56,18 +63,33 @@ def range_of(query: QueryDict, first: float, last: float) -> TimeRange:
     return TimeRange(max(start, first) if follows else start, end, follows, words)
 
 
-def _moment(text: str, last: float) -> float:
+def _moment(text: str, last: float, offset: float | None = None) -> float:
     """
-    >>> _moment("end-6h", 100_000.0), _moment("3600", 100_000.0)
-    (78400.0, 3600.0)
+    >>> _moment("end-6h", 100_000.0), _moment("3600", 100_000.0), _moment("1970-01-02T00:00Z", 9.0, 80_000.0)
+    (78400.0, 3600.0, 6400.0)
     """
-    from_end = FROM_END.match(text)
+    relative = RELATIVE.match(text)
     try:
-        moment = last - float(from_end[1]) * UNITS[from_end[2]] if from_end else float(text)
+        if relative and relative[1] == "now":
+            moment = timezone.now().timestamp() - _known(offset) - float(relative[2]) * UNITS[relative[3]]
+        elif relative:
+            moment = last - float(relative[2]) * UNITS[relative[3]]
+        elif DATE.match(text):
+            at = datetime.fromisoformat(text)
+            moment = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - _known(offset)
+        else:
+            moment = float(text)
     except ValueError:
         moment = math.nan
     if not math.isfinite(moment):
+        clock = "" if offset is None else ", a moment such as 2026-11-20T18:00Z, or now-6h"
         raise ValueError(
-            f"{text[:50]!r} is no time: write seconds of test time, or end-6h, end-30min, end-7d. All is shown."
+            f"{text[:50]!r} is no time: write seconds of test time, or end-6h, end-30min, end-7d{clock}. All is shown."
         )
     return moment
+
+
+def _known(offset: float | None) -> float:
+    if offset is None:
+        raise ValueError("These rows do not tell the clock.")
+    return offset

@@ -14,6 +14,7 @@ from access.decorators import page_for
 from access.roles import Role
 from datahub.models import Battery
 from rovi_site import tables
+from rovi_site.pages.clocks import offset_of
 from rovi_site.pages.health_series import DRAWN, SCALES, series_of_block
 from rovi_site.pages.numbers import number
 from rovi_site.pages.ranges import range_of
@@ -70,7 +71,8 @@ def version_series(request: HttpRequest, battery_id: int) -> JsonResponse:
     battery = Battery.objects.filter(pk=battery_id).first()
     if battery is None:
         raise Http404(f"There is no battery {battery_id}.")
-    shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
+    record = battery.first_test_time or 0.0, battery.last_test_time or 0.0
+    shown = range_of(request.GET, *record, offset_of(battery))
     asked = [text for name in ("a", "b") if (text := request.GET.get(name, "")).isdecimal() and len(text) < 18]
     by_id = Estimator.objects.select_related("progress").filter(battery=battery).in_bulk([int(text) for text in asked])
     found = [by_id[int(text)] for text in asked if int(text) in by_id]

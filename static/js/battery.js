@@ -30,9 +30,28 @@
   };
 
   /* --- drawing ----------------------------------------------------------------------------------------------------- */
-  const scaled = (t) => t.map((value) => (value === null ? null : value / unit[1]));
-  const range = () => [data.range.start / unit[1], data.range.end / unit[1]];
-  const xAxis = () => ({ title: `test time, ${unit[2]}`, range: range() });
+  // Test time in a unit that suits the range; or, where the rows tell it, the clock: milliseconds as Plotly's dates have them,
+  // which it shows as UTC, so that local time is shifted by the zone's offset at that moment.
+  const clockOf = () => {
+    if (!data || data.clock_offset === null || data.clock_offset === undefined || params().get('clock') === 'test') return null;
+    return params().get('tz') === 'local' ? 'local' : 'utc';
+  };
+  const toX = (t) => {
+    const clock = clockOf();
+    if (!clock) return t / unit[1];
+    const ms = (t + data.clock_offset) * 1000;
+    return clock === 'utc' ? ms : ms - new Date(ms).getTimezoneOffset() * 60000;
+  };
+  const fromX = (x) => {
+    const clock = clockOf();
+    if (!clock) return x * unit[1];
+    const ms = typeof x === 'number' ? x : Date.parse(`${String(x).replace(' ', 'T')}Z`);
+    return (clock === 'utc' ? ms : ms + new Date(ms).getTimezoneOffset() * 60000) / 1000 - data.clock_offset;
+  };
+  const zone = () => (clockOf() === 'utc' ? 'UTC' : `local time (${Intl.DateTimeFormat().resolvedOptions().timeZone})`);
+  const scaled = (t) => t.map((value) => (value === null ? null : toX(value)));
+  const range = () => [toX(data.range.start), toX(data.range.end)];
+  const xAxis = () => (clockOf() ? { title: zone(), range: range(), isDate: true } : { title: `test time, ${unit[2]}`, range: range() });
   const last = (values) => { for (let i = values.length - 1; i >= 0; i -= 1) if (values[i] !== null) return values[i]; return null; };
   const digits = (value, n) => (value === null || value === undefined ? '—' : value.toFixed(n).replace('-', '−'));
 
@@ -97,12 +116,12 @@
     listEvents();
     showFollowing();
     // Panels with series of their own draw the same range.
-    document.dispatchEvent(new CustomEvent('rovi:drawn', { detail: { range: data.range, unit, x: xAxis(), keepY, onRange } }));
+    document.dispatchEvent(new CustomEvent('rovi:drawn', { detail: { range: data.range, toX, x: xAxis(), keepY, onRange } }));
   };
 
   const EVENT_TONES = { version: 'link', late: 'warn', recomputed: 'ok' };
   const eventsIn = () => (data.events || []).filter((event) => event.t >= data.range.start && event.t <= data.range.end)
-    .map((event, i) => ({ at: event.t / unit[1], number: i + 1, tone: EVENT_TONES[event.kind], words: event.words }));
+    .map((event, i) => ({ at: toX(event.t), number: i + 1, tone: EVENT_TONES[event.kind], words: event.words }));
   const listEvents = () => {
     const list = element('events');
     if (!list) return;
@@ -132,7 +151,7 @@
   const onRange = (x) => {
     if (x === null) { zoom = null; load(false); return; }
     if (!zoom) { pausedAt = data.record.rows; pausedSince = new Date().toISOString().slice(11, 16); }
-    zoom = [x[0] * unit[1], x[1] * unit[1]].sort((a, b) => a - b);
+    zoom = [fromX(x[0]), fromX(x[1])].sort((a, b) => a - b);
     const query = params();
     query.set('from', zoom[0].toFixed(1));
     query.set('to', zoom[1].toFixed(1));
@@ -152,7 +171,7 @@
     const grow = key === '+' ? -span / 4 : key === '-' ? span / 2 : 0;
     const from = Math.max(start + shift - grow, data.record.first ?? start);
     const to = Math.min(end + shift + grow, data.record.last ?? end);
-    if (to > from) onRange([from / unit[1], to / unit[1]]);
+    if (to > from) onRange([toX(from), toX(to)]);
   });
   const markPreset = () => {
     const from = params().get('from') || '';
@@ -187,7 +206,7 @@
       }
       if (fresh[part] && !data[part]) data[part] = fresh[part];
     }
-    for (const key of ['after', 'record', 'range', 'coverage', 'forecast', 'no_health', 'events']) if (fresh[key] !== undefined) data[key] = fresh[key];
+    for (const key of ['after', 'record', 'range', 'coverage', 'forecast', 'no_health', 'events', 'clock_offset']) if (fresh[key] !== undefined) data[key] = fresh[key];
   };
   const isGrowing = () => data && follows() && !params().get('from') && data.rows.lines.every((line) => line.t.length < MOST_POINTS);
 
@@ -228,6 +247,17 @@
       if (answer && answer.ok) { data.record = (await answer.json()).record; showFollowing(); }
     };
     setInterval(() => { if (isWanted) load(isWanted === 'new'); }, 250);
+    const axis = element('axis');
+    if (axis) {
+      axis.value = params().get('clock') === 'test' ? 'test' : params().get('tz') === 'local' ? 'local' : 'utc';
+      axis.addEventListener('change', () => {
+        const query = params();
+        query.set('clock', axis.value === 'test' ? 'test' : 'utc');
+        if (axis.value === 'local') query.set('tz', 'local'); else query.delete('tz');
+        history.pushState(null, '', `${location.pathname}?${query}`);
+        draw(false);
+      });
+    }
     element('follow').addEventListener('click', () => setRange(''));
     element('copy-link').addEventListener('click', (event) => {
       const query = params();

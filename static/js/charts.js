@@ -2,7 +2,7 @@
 
    drawChart(element, { panels: [{ title, lines, log, floor, shade }], x: { title, range }, label })
    A panel's `limits` are the ends of its axis of values where these are not those of its lines.
-   x may be { …, clock: 'utc' | 'local' }: then t are milliseconds since 1970, and ticks are dates.
+   x may be { …, isDate: true }: then t are milliseconds since 1970, and ticks are dates.
    spec.events: [{ at, number, tone, words }] are drawn as numbered lines.
    line: { t, y, name, colour, dashed, points, sd, lower, upper, inner_lower, inner_upper, band_share }
    y in the unit of the panel's title, t in the unit of x */
@@ -137,7 +137,7 @@ const roviCharts = (() => {
       hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
       uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],
       modebar: { bgcolor: 'rgba(0,0,0,0)', color: token('--muted'), activecolor: token('--text') },
-      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, hoverformat: '.4~f' },
+      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, ...(spec.x.isDate ? { type: 'date', hoverformat: '%Y-%m-%d %H:%M:%S' } : { type: 'linear', hoverformat: '.4~f' }) },
     };
     spec.panels.forEach((panel, i) => {
       const top = 1 - i * (height + gap);

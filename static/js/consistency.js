@@ -9,7 +9,7 @@
 
   const draw = (series, shown) => {
     if (series.empty) { if (chart.classList.contains('chart-wait')) chart.textContent = series.empty; return; }
-    const scaled = (t) => t.map((value) => (value === null ? null : value / shown.unit[1]));
+    const scaled = (t) => t.map((value) => (value === null ? null : shown.toX(value)));
     const { innovations, nis, band, sigmas } = series;
     // The first rows, which look for the cell, may be off by volts: the axis is made for all but the largest hundredth.
     const half = innovations.sd.map((value) => (value === null ? null : sigmas * value));
