@@ -22,7 +22,7 @@ from rovi_site.pages.numbers import UNKNOWN, count, duration, number
 from rovi_site.pages.parameters import parameters_in_words
 from rovi_site.pages.scripts import libraries_of, lines_of
 from rovi_site.pages.versions import VersionRow, badge_of_version, version_rows
-from rovi_site.pages.words import Badge, job_badge, kind_in_words
+from rovi_site.pages.words import Badge, job_badge, kind_in_words, skipped_in_words
 from twin.models import Estimator
 from twin.queries import with_all_it_takes
 from twin.states import Kind, Stored, rows_behind
@@ -148,7 +148,7 @@ def _versions(estimator: Estimator) -> dict[str, Any]:
 def _facts(estimator: Estimator) -> list[tuple[str, str]]:
     progress = estimator.progress
     step = f"{1e6 / progress.steps_per_second:.0f} µs a row" if progress.steps_per_second else UNKNOWN
-    skipped = ", ".join(f"{count(rows)} {SKIPPED.get(why, why)}" for why, rows in progress.rows_skipped.items() if rows)
+    skipped = skipped_in_words(progress.rows_skipped)
     kept = estimator.checkpoints.filter(is_again=False).order_by("-kept").first()
     return [
         ("Cursor", f"{count(progress.rows_seen)} of {count(estimator.battery.rows)} rows"),
@@ -163,15 +163,6 @@ def _facts(estimator: Estimator) -> list[tuple[str, str]]:
             "the start" if kept is None or kept.latest_time is None else f"t = {number(kept.latest_time)} s",
         ),
     ]
-
-
-SKIPPED = {
-    "first_control": "that only told the first current",
-    "no_test_time": "without a test time",
-    "not_finite": "without current or voltage",
-    "late": "late",
-    "diverged": "that broke the filter's arithmetic",
-}
 
 
 def _share_of_data(estimator: Estimator) -> tuple[str, str, float] | None:

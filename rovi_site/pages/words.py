@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -58,6 +58,21 @@ def made_with_words(run: ForecastRun) -> str:
         return run.made_with
     chosen = f": {kind_in_words(run.made_by).lower()}" if run.made_by and run.made_by != run.kind else ""
     return f"{kind_in_words(run.kind)}{chosen}"
+
+
+# Why rows gave no estimate; see twin.states.Skipped.
+SKIPPED = {
+    "first_control": "that only told the first current",
+    "no_test_time": "without a test time",
+    "not_finite": "without current or voltage",
+    "late": "late",
+    "diverged": "that broke the filter's arithmetic",
+}
+
+
+def skipped_in_words(skipped: Mapping[str, int]) -> str:
+    """Empty where none was."""
+    return ", ".join(f"{count(rows)} {SKIPPED.get(why, why)}" for why, rows in skipped.items() if rows)
 
 
 def clock_time(moment: datetime) -> str:

@@ -14,7 +14,7 @@ from access.auditing import entries_about
 from access.models import AuditEntry
 from access.roles import Role, role_of
 from rovi_site.pages import numbers
-from rovi_site.pages.words import Badge, kind_in_words, made_with_words
+from rovi_site.pages.words import Badge, kind_in_words, made_with_words, skipped_in_words
 
 ENTRIES_SHOWN = 200
 
@@ -23,6 +23,7 @@ register.filter("count", numbers.count)
 register.filter("duration", numbers.duration)
 register.filter("kind_in_words", kind_in_words)
 register.filter("made_with", made_with_words)
+register.filter("skipped_in_words", skipped_in_words)
 
 
 @register.filter
