@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 import datahub.converters  # noqa: F401  (registers battery_name)
 from rovi_site.pages import (
     battery,
+    battery_actions,
     charts,
     comparing,
     consistency,
@@ -35,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     path("fleet/undo", fleet_actions.undo_on_fleet, name="fleet-undo"),
     path("fleet/<slug:verb>", fleet_actions.act_on_fleet, name="fleet-act"),
     path("dashboard/<battery_name:name>", battery.battery_page, name="dashboard"),
+    path("batteries/<int:battery_id>/<slug:verb>", battery_actions.act_on_battery, name="battery-act"),
     path("charts/batteries/<int:battery_id>", charts.battery_series, name="battery-series"),
     path("charts/batteries/<int:battery_id>/consistency", consistency.consistency_series, name="consistency-series"),
     path("charts/batteries/<int:battery_id>/coverage", coverage.battery_coverage, name="battery-coverage"),

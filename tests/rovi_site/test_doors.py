@@ -23,6 +23,7 @@ DOORS = {
     "fleet-undo": "POST operator",
     "fleet-act": "POST operator",
     "dashboard": "GET viewer, POST operator",
+    "battery-act": "POST operator",
     "battery-series": "GET viewer",
     "consistency-series": "GET viewer",
     "battery-coverage": "GET viewer",
