@@ -52,11 +52,10 @@ def preset_of(site) -> str:
 def test_an_empty_fleet_shows_three_steps_and_a_first_battery_appears_by_itself(visit, site):
     seen = visit()
     page = seen.go("/")
-    assert page.locator(".empty li").count() == 3
+    assert page.locator(".empty ol > li").count() == 3
     assert page.locator("#connection").inner_text(timeout=LIVE_MS) == "Live"
-    site.send_rows("first", 3)
-    page.reload()  # the empty state has no table that could grow
-    page.wait_for_selector("text=first")
+    site.send_rows("first", 3)  # the page loads itself anew: the empty state has no table that could grow
+    page.wait_for_selector("table.fleet >> text=first", timeout=LIVE_MS)
     site.send_rows("first", 4, start=1000.0)
     seen.until("document.querySelector('table.fleet').innerText.includes('7')")
     assert seen.complaints == []

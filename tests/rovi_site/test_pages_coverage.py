@@ -70,7 +70,7 @@ def test_a_battery_without_rows_has_an_empty_strip(viewer):
 def test_more_rows_cost_no_more_queries(viewer, django_assert_num_queries, rows):
     battery = battery_with_rows("cell", rows=rows)
     viewer.get("/")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         coverage(viewer, battery)
 
 

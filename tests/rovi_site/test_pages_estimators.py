@@ -95,7 +95,7 @@ def test_many_versions_cost_the_queries_of_one(session, furnished, django_assert
         register_estimator(battery_name=furnished.battery.name, kind="joint_ukf", preset="nmc")
     client = session("viewer")
     client.get("/estimators")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get("/estimators")
 
 

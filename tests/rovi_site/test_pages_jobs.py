@@ -52,7 +52,7 @@ def test_a_failed_job_shows_its_error_log_and_traceback(page_as):
     page = page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
     assert "Failed 3 of 3: Line 41: &lt;i&gt;nan&lt;/i&gt;" in page
     assert "<pre>ValueError: nan</pre>" in page
-    assert "  Loading." in page
+    assert "<span>Loading.</span>" in page
 
 
 def test_a_job_leads_to_what_it_is_for(page_as):
@@ -106,7 +106,7 @@ def test_three_jobs_cost_the_queries_of_one(page_as, django_assert_num_queries, 
     for _ in range(jobs):
         Job.objects.create(kind="import_file", worker=worker)
     client = page_as("viewer")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get("/jobs")
 
 
@@ -144,3 +144,77 @@ def test_a_done_job_s_last_progress_is_no_news_in_the_list(page_as):
 def test_an_import_s_job_leads_to_the_battery(page_as):
     job = Job.objects.create(kind="import_file", state=State.DONE, result={"battery": "a/b 1", "stored": 3})
     assert '<a href="/dashboard/a/b%201">a/b 1</a>' in page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
+
+
+def failed_job(error, kind="load_estimator", **changes):
+    return Job.objects.create(kind=kind, title="Load", state=State.FAILED, error=error, **changes)
+
+
+def test_failed_jobs_are_told_by_cause_and_all_of_one_are_retried(page_as):
+    same = [failed_job(f"ValueError: voltage is NaN, line {line}, in 'cell {line}'") for line in (41, 7, 3)]
+    other = failed_job("Job timed out (300 s).")
+    client = page_as("operator")
+    page = client.get("/jobs").content.decode()
+    assert "<h2>4 failed: 2 causes</h2>" in page
+    assert "<strong>Load an estimator&#x27;s script, 3 times</strong>" in page
+    cause = client.get("/jobs").context["causes"][0]
+    answer = client.post("/jobs/retry-failed", {"cause": cause.key}, follow=True)
+    assert "3 retried." in answer.content.decode()
+    assert list(Job.objects.filter(retried_as__isnull=False).order_by("pk")) == same
+    other.refresh_from_db()
+    assert other.retried_as is None
+    assert "<h2>1 failed: 1 cause</h2>" in client.get("/jobs").content.decode()
+
+
+def test_who_comes_second_to_retry_is_told_that_nothing_is_left(page_as):
+    assert (
+        "No failed job was left to retry."
+        in page_as("operator").post("/jobs/retry-failed", follow=True).content.decode()
+    )
+
+
+def test_the_log_is_searched_by_text_and_level_over_all_lines(page_as):
+    job = Job.objects.create(kind="import_file", state=State.RUNNING)
+    JobLine.objects.bulk_create(JobLine(job=job, text=f"row {number}") for number in range(600))
+    JobLine.objects.create(job=job, level="error", text="voltage is text")
+    JobLine.objects.create(job=job, level="warning", text="time goes back")
+    client = page_as("viewer")
+
+    def lines(query):
+        return [line.text for line in client.get(f"/jobs/{job.pk}{query}").context["lines"]]
+
+    assert lines("")[-1] == "time goes back"  # the last page first
+    assert lines("?page=1")[0] == "row 0"
+    assert lines("?q=row+17") == ["row 17", *(f"row 17{digit}" for digit in range(10))]
+    assert lines("?level=error") == ["voltage is text"]
+    assert lines("?level=warning") == ["voltage is text", "time goes back"]
+    assert "No line matches." in client.get(f"/jobs/{job.pk}?q=nothing").content.decode()
+
+
+def test_the_timeline_tells_how_long_it_waited_and_ran(page_as):
+    now = timezone.now()
+    job = failed_job("nan", tries=1, started=now, finished=now + timedelta(seconds=65))
+    Job.objects.filter(pk=job.pk).update(created=now - timedelta(seconds=12))
+    steps = page_as("viewer").get(f"/jobs/{job.pk}").context["timeline"]
+    assert [(what, after) for what, _, after in steps] == [
+        ("Queued", ""), ("Begun, try 1 of 1", "waited 12 s"), ("Failed", "after 65 s"),
+    ]  # fmt: skip
+
+
+def test_time_left_is_reckoned_from_the_progress(page_as):
+    began = timezone.now() - timedelta(seconds=60)
+    job = Job.objects.create(kind="import_file", state=State.RUNNING, started=began, progress=0.25)
+    assert "25 %, about 3 min left" in page_as("viewer").get(f"/jobs/{job.pk}").content.decode()
+
+
+def test_jobs_of_a_battery_are_its_own_and_its_estimators(page_as):
+    battery = battery_with_rows("cell 1", rows=2)
+    estimator = battery.estimators.create(version=1, kind="script")
+    mine = [
+        Job.objects.create(kind="import_file", subject=f"datahub.battery:{battery.pk}"),
+        Job.objects.create(kind="load_estimator", subject=f"twin.estimator:{estimator.pk}"),
+    ]
+    Job.objects.create(kind="import_file", subject=f"datahub.battery:{battery.pk + 1}")
+    client = page_as("viewer")
+    assert list(client.get("/jobs?battery=cell+1").context["page"]) == mine[::-1]
+    assert list(client.get("/jobs?battery=unknown").context["page"]) == []
