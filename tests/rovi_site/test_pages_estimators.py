@@ -109,10 +109,11 @@ def test_a_forecaster_shows_its_script_its_history_and_its_runs(session, furnish
 
 
 def test_forecasters_are_listed_with_the_built_in_ones(session, furnished):
-    page = page_of(session("viewer"), "/forecasters")
+    client = session("viewer")
+    page = page_of(client, "/forecasters")
     for words in ("Best by back-test", "Ageing model", "Trend", furnished.forecaster.name):
         assert words in page
-    assert "No forecaster matches." in page_of(session("viewer"), "/forecasters?q=nothing")
+    assert "No forecaster matches." in page_of(client, "/forecasters?q=nothing")
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
@@ -126,11 +127,12 @@ def test_everything_is_searched_by_kind_and_the_exact_comes_first(session, furni
     from datahub.models import Battery
 
     Battery.objects.bulk_create(Battery(name=name) for name in ("a cell 3", "cell 3 b", "other"))
-    found = found_by(session("viewer"), "cell 3")
+    client = session("viewer")
+    found = found_by(client, "cell 3")
     assert found["Batteries"] == ["/dashboard/cell%203", "/dashboard/cell%203%20b", "/dashboard/a%20cell%203"]
     assert {"Estimators", "Forecasters", "Forecasts"} <= found.keys()
-    assert found_by(session("viewer"), "weights")["Files"]
-    assert found_by(session("viewer"), "plain words")["Jobs"] == [f"/jobs/{furnished.job.pk}"]
+    assert found_by(client, "weights")["Files"]
+    assert found_by(client, "plain words")["Jobs"] == [f"/jobs/{furnished.job.pk}"]
 
 
 def test_a_number_with_its_sign_is_a_job_and_nothing_else(session, furnished):
@@ -139,14 +141,13 @@ def test_a_number_with_its_sign_is_a_job_and_nothing_else(session, furnished):
 
 def test_eight_of_a_kind_are_shown_and_where_the_rest_is(session, db):
     Job.objects.bulk_create(Job(kind="import_file", title=f"import {number}") for number in range(9))
-    page = session("viewer").get("/search?q=import").content.decode()
-    assert len(found_by(session("viewer"), "import")["Jobs"]) == 8
+    client = session("viewer")
+    page = client.get("/search?q=import").content.decode()
+    assert len(found_by(client, "import")["Jobs"]) == 8
     assert '<a href="/jobs?q=import">All of them</a>' in page
 
 
-@pytest.mark.parametrize(
-    "text", ["'; DROP TABLE x; --", "%", "_", "\\", "<script>", "#", "#9999999999999999999999", "a\0b"]
-)
+@pytest.mark.parametrize("text", ["'; DROP TABLE x; --", "%", "_", "\\", "<script>", "#", "#9999999999999999999999"])
 def test_whatever_is_asked_is_answered(session, furnished, text):
     answer = session("viewer").get("/search", {"q": text})
     assert answer.status_code == 200
@@ -166,7 +167,7 @@ def test_a_token_is_made_shown_once_and_revoked(session, db):
     secret = re.search(r'id="token" type="text" readonly value="([^"]+)"', page)[1]
     assert secret.startswith(token.token_key)
     assert (token.battery_name, token.rows_per_second) == ("cell 3", None)
-    assert (token.expiry - token.created).days == 30
+    assert (token.expiry - token.created).total_seconds() == pytest.approx(30 * 86_400, abs=60)
     assert secret not in client.get("/tokens").content.decode()
     client.post(f"/tokens/{token.token_key}/revoke")
     assert not Token.objects.exists()
@@ -180,10 +181,11 @@ def test_limits_are_set_by_administrators(session, db):
 
 
 def test_what_is_wrong_stands_beside_its_field(session, db):
-    answer = session("viewer").post("/tokens", {"name": "", "battery_name": "cell", "days": "7"})
-    assert answer.status_code == 422
-    answer = session("viewer").post("/tokens", {"name": "x", "battery_name": "cell", "days": "7"})
-    assert "This account" in answer.content.decode() or "A device token sends data" in answer.content.decode()
+    client = session("viewer")
+    answer = client.post("/tokens", {"name": "", "battery_name": "cell", "days": "7"})
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["name"])
+    answer = client.post("/tokens", {"name": "x", "battery_name": "cell", "days": "7"})
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["battery_name"])
     assert not Token.objects.exists()
 
 
