@@ -32,9 +32,9 @@ from rovi_site.pages.login import LoginPage
 
 urlpatterns: list[URLPattern] = [
     path("", home.home_page, name="home"),
-    path("fleet/export", fleet_actions.export_fleet, name="fleet-export"),
-    path("fleet/undo", fleet_actions.undo_on_fleet, name="fleet-undo"),
-    path("fleet/<slug:verb>", fleet_actions.act_on_fleet, name="fleet-act"),
+    path("batteries/export", fleet_actions.export_fleet, name="fleet-export"),
+    path("batteries/undo", fleet_actions.undo_on_fleet, name="fleet-undo"),
+    path("batteries/<slug:verb>", fleet_actions.act_on_fleet, name="fleet-act"),
     path("dashboard/<battery_name:name>", battery.battery_page, name="dashboard"),
     path("batteries/<int:battery_id>/<slug:verb>", battery_actions.act_on_battery, name="battery-act"),
     path("charts/batteries/<int:battery_id>", charts.battery_series, name="battery-series"),

@@ -131,31 +131,31 @@ def test_the_page_tells_the_spread_of_the_whole_fleet(operator):
 def test_ticked_batteries_are_tagged_and_it_can_be_undone(operator):
     made = fleet_with_soh(a=None, b=None, c=None)
     ticked = [made["a"].pk, made["b"].pk]
-    answer = operator.post("/fleet/tag", {"battery": ticked, "tag": "site 3"}, follow=True)
+    answer = operator.post("/batteries/tag", {"battery": ticked, "tag": "site 3"}, follow=True)
     assert "2 batteries tagged &#x27;site 3&#x27;." in answer.content.decode()
     assert list(Battery.objects.order_by("name").values_list("tags", flat=True)) == [["site 3"], ["site 3"], []]
     assert AuditEntry.objects.filter(action="tagged").count() == 2
-    assert 'action="/fleet/undo"' in answer.content.decode()
-    operator.post("/fleet/undo")
+    assert 'action="/batteries/undo"' in answer.content.decode()
+    operator.post("/batteries/undo")
     assert not any(Battery.objects.values_list("tags", flat=True))
 
 
 def test_all_that_match_are_archived_leave_the_lists_and_come_back(operator):
     made = fleet_with_soh(**{"old 1": None, "old 2": None, "new": None})
     heard(made["old 1"], 4000.0)
-    operator.post("/fleet/archive", {"all": "yes", "matching": "q=old"})
+    operator.post("/batteries/archive", {"all": "yes", "matching": "q=old"})
     page = operator.get("/")
     assert names_on(page) == ["new"]
     assert "old 1" not in page.content.decode()  # nor does it need attention any more
     assert names_on(operator.get("/?archived=yes")) == ["old 1", "old 2"]
     assert Battery.objects.get(name="old 1").rows == 3
-    operator.post("/fleet/undo")
+    operator.post("/batteries/undo")
     assert names_on(operator.get("/")) == ["new", "old 1", "old 2"]
 
 
 def test_export_is_an_archive_with_a_file_a_battery(operator):
     made = fleet_with_soh(a=None, b=None, c=None)
-    answer = operator.get("/fleet/export", {"battery": [made["a"].pk, made["c"].pk]})
+    answer = operator.get("/batteries/export", {"battery": [made["a"].pk, made["c"].pk]})
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     assert archive.namelist() == [f"{made['a'].pk}_a.parquet", f"{made['c'].pk}_c.parquet"]
 
@@ -171,12 +171,12 @@ def test_export_is_an_archive_with_a_file_a_battery(operator):
 )
 def test_what_cannot_be_done_is_told(operator, verb, form, sentence):
     fleet_with_soh(a=None)
-    assert sentence in operator.post(f"/fleet/{verb}", form, follow=True).content.decode()
+    assert sentence in operator.post(f"/batteries/{verb}", form, follow=True).content.decode()
     assert Battery.objects.get().tags == []
 
 
 def test_an_unknown_verb_is_not_found(operator):
-    assert operator.post("/fleet/burn", {"all": "yes"}).status_code == 404
+    assert operator.post("/batteries/burn", {"all": "yes"}).status_code == 404
 
 
 # --- beginning and watching -------------------------------------------------------------------------------------------
