@@ -60,7 +60,7 @@ def heard_of_all() -> list[Heard]:
     """Every battery, in one query."""
     *plain, _ = Heard._fields
     rows = Battery.objects.order_by().values_list(*plain, Cast("tags", TextField()))
-    return [Heard(*row[:-1], _tags(row[-1])) for row in rows]
+    return [Heard._make((*row[:-1], _tags(row[-1]))) for row in rows]
 
 
 @lru_cache(maxsize=4096)
