@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0003_tallies'),
+        ('jobs', '0004_tallies_kept'),
     ]
 
     operations = [
