@@ -17,7 +17,7 @@ from fleet.forecasting.names import LINEAR
 from fleet.models import Kind
 from fleet.queries import Known, exactly_labelled, shown
 from fleet.validators import checked_post
-from fleet.windows import fleet_asked, forecast_asked, quarters_asked, top_asked
+from fleet.windows import QuartersAsked, fleet_asked, forecast_asked, quarters_asked, top_asked
 
 Answer = dict[str, Any]
 
@@ -65,13 +65,13 @@ def quarters(query: Mapping[str, Any]) -> Answer:
     return {
         "spaceship_id": asked.number,
         "units": "kWh",
-        "data": [_quarter(known, asked.detail, asset.battery_id is not None) for known in found],
+        "data": [_quarter(known, asked, asset.battery_id is not None) for known in found],
     }
 
 
-def _quarter(known: Known, detail: bool, is_battery: bool) -> Answer:
-    answer: Answer = {"datetime": labelled(known.start), "value": _shown(known.energy)}
-    if detail:
+def _quarter(known: Known, asked: QuartersAsked, is_battery: bool) -> Answer:
+    answer: Answer = {"datetime": labelled(known.start, asked.zone), "value": _shown(known.energy)}
+    if asked.detail:
         answer["covered_seconds"] = shown(known.covered / MICROSECONDS)
         if is_battery:
             answer["charged"] = _shown(known.charged)

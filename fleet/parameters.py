@@ -12,6 +12,11 @@ START = OpenApiParameter("start", str, required=True, description="ISO 8601; `T0
 END = OpenApiParameter("end", str, required=True, description="ISO 8601; not included.")
 FROM = OpenApiParameter("start", str, description="ISO 8601; all that is stored when left out.")
 TO = OpenApiParameter("end", str, description="ISO 8601, not included; all that is stored when left out.")
+ZONE = OpenApiParameter(
+    "zone",
+    str,
+    description="Such as Europe/Berlin: of bounds that name none, and of the answer's times; UTC when left out.",
+)
 PARTIAL = OpenApiParameter(
     "partial", str, enum=[KEEP, SCALE, DROP], description="Quarters covered in part: as they are, scaled up, or not."
 )
@@ -26,6 +31,6 @@ RESOLUTION = OpenApiParameter("resolution", str, enum=list(RESOLUTIONS), descrip
 UNITS = OpenApiParameter("units", str, enum=["kW", "kWh"], description="Of a file's values.")
 INTERVAL = OpenApiParameter("interval", str, description="Of a file's readings: seconds, or an ISO 8601 duration.")
 
-QUARTERS = [NUMBER, START, END, PARTIAL, FILL, DETAIL]
+QUARTERS = [NUMBER, START, END, ZONE, PARTIAL, FILL, DETAIL]
 TOP = [COUNT, FROM, TO]
 FORECAST = [NUMBER, START, END, MODEL]

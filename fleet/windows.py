@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from energykit.quarters import QUARTER, BadInstant, read_instant
 from fleet.errors import ReadingsRefused
@@ -22,6 +24,7 @@ class Asked:
 
     query: Mapping[str, Any]
     wrong: dict[str, Any] = field(default_factory=dict)
+    zone: tzinfo = UTC
 
     def number(self, name: str = "spaceship_id") -> int:
         given = self._given(name, required=True)
@@ -39,10 +42,20 @@ class Asked:
         if given is None:
             return None
         try:
-            return read_instant(given, in_query=True).microseconds
+            return read_instant(given, in_query=True, zone=self.zone).microseconds
         except BadInstant as told:
             self.wrong[name] = [str(told)]
             return None
+
+    def read_zone(self) -> tzinfo:
+        """Of the times that name none; UTC when left out."""
+        given = self._given("zone")
+        if given is not None:
+            try:
+                self.zone = ZoneInfo(given)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                self.wrong["zone"] = ["It is no time zone such as Europe/Berlin."]
+        return self.zone
 
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:
         given = self._given(name)
@@ -94,19 +107,21 @@ class QuartersAsked:
     partial: str
     fill: str
     detail: bool
+    zone: tzinfo
 
 
 def quarters_asked(query: Mapping[str, Any]) -> QuartersAsked:
     """Raises ReadingsRefused."""
     asked = Asked(query)
     number = asked.number()
+    zone = asked.read_zone()
     start, end = asked.window()
     partial = asked.choice("partial", (KEEP, SCALE, DROP), KEEP)
     fill = asked.choice("fill", (NONE, ZERO, NULL), NONE)
     if start is not None and end is not None and fill != NONE and end - start > MOST_FILLED * QUARTER:
         asked.wrong["fill"] = [f"The window has more than {MOST_FILLED:,} quarters; ask for less, or leave this out."]
     asked.refuse_if_wrong()
-    return QuartersAsked(number, start or 0, end or 0, partial, fill, asked.switch("detail"))
+    return QuartersAsked(number, start or 0, end or 0, partial, fill, asked.switch("detail"), zone)
 
 
 @dataclass(frozen=True)

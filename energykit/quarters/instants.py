@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
 
 MICROSECOND = timedelta(microseconds=1)
@@ -47,11 +47,11 @@ class Instant:
     warnings: tuple[str, ...] = ()
 
 
-def read_instant(text: object, *, in_query: bool = False) -> Instant:
+def read_instant(text: object, *, in_query: bool = False, zone: tzinfo = UTC) -> Instant:
     """An ISO 8601 date or time. Raises BadInstant.
 
     Beside that `2018-08-24T00-00-00Z` (dashes for colons) is taken, `…ZZ` as `Z` with a warning, a time without zone as
-    UTC with a warning, and in a query a space for the `+` of an offset.
+    that of `zone` with a warning, and in a query a space for the `+` of an offset.
 
     >>> read_instant("2018-08-24T02-00-00+02:00").microseconds == read_instant("2018-08-24T00:00:00Z").microseconds
     True
@@ -77,6 +77,7 @@ def read_instant(text: object, *, in_query: bool = False) -> Instant:
         raise BadInstant(f"There is no such time: {wrong}.") from None
     if read.tzinfo is None:
         warnings.append(NAIVE)
+        read = read.replace(tzinfo=zone)
     offset = read.utcoffset() or timedelta()
     since = read.replace(tzinfo=UTC) - EPOCH - offset
     if not _FIRST <= since < _END:
@@ -88,12 +89,14 @@ _FIRST = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC) - EPOCH
 _END = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC) - EPOCH
 
 
-def labelled(seconds: int) -> str:
-    """
+def labelled(seconds: int, zone: tzinfo = UTC) -> str:
+    """In the local time of a zone, with its offset.
+
     >>> labelled(900)
     '1970-01-01T00:15:00Z'
     """
-    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = EPOCH + timedelta(seconds=seconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if zone is UTC else moment.astimezone(zone).isoformat()
 
 
 def read_duration(given: object) -> int:

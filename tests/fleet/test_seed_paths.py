@@ -317,6 +317,32 @@ def test_g12_what_is_missing_may_be_filled(post, stored):
     assert [each["covered_seconds"] for each in stored(**hour, fill="null", detail=1)] == [900, 900, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("day", "after", "quarters", "offsets"),
+    [
+        ("2018-03-25", "2018-03-26", 92, {"+01:00", "+02:00"}),
+        ("2018-10-28", "2018-10-29", 100, {"+02:00", "+01:00"}),
+        ("2018-08-24", "2018-08-25", 96, {"+02:00"}),
+    ],
+)
+def test_a_local_day_has_as_many_quarters_as_its_clock_says(post, client, day, after, quarters, offsets):
+    """In spring an hour is left out, in autumn one comes twice; each quarter has a label of its own."""
+    post({"spaceship_id": 1, "units": "kWh", "data": [{"datetime": "2018-01-01T00:00:00Z", "value": 1}]})
+    query = {"spaceship_id": 1, "start": day, "end": after, "zone": "Europe/Berlin", "fill": "zero"}
+    labels = [each["datetime"] for each in client.get("/fleet/data", query).json()["data"]]
+
+    assert len(labels) == len(set(labels)) == quarters
+    assert labels[0].startswith(f"{day}T00:00:00")
+    assert labels[-1].startswith(f"{day}T23:45:00")
+    assert {label[-6:] for label in labels} == offsets
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "", "../etc/passwd", "x" * 500, "Europe"])
+def test_a_zone_that_is_none_is_refused(client, seed_examples, zone):
+    answer = client.get(f"/fleet/data?spaceship_id=1&start=2018-08-24&end=2018-08-25&zone={zone}")
+    assert (answer.status_code, list(answer.json())) == (400, ["zone"])
+
+
 # --- GET /topusers ---------------------------------------------------------------------------------------------------
 def test_top_users_of_a_window_and_of_all_time(client, seed_examples):
     def top(**query):
