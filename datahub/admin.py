@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -98,12 +99,11 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
         if not may_write:
             shown = ("shown_metadata", "created")
             return [(None, {"fields": about}), *data, keeping, ("Metadata", {"fields": shown})]
-        names = [field.name for field in battery_form().metadata_fields]
         return [
             (None, {"fields": about}),
             *data,
             keeping,
-            ("Metadata", {"fields": names, "description": "What battery-data-toolkit's BatteryMetadata knows of it."}),
+            *_metadata_in_groups(),
             ("Metadata as JSON", {"fields": (AS_JSON,), "classes": ("collapse",)}),
         ]
 
@@ -279,6 +279,9 @@ class DataImportAdmin(OurPages, admin.ModelAdmin):
         "rows_rejected", "shown_rejections", "shown_columns", "shown_skipped", "error", "requested_by", "created",
     )  # fmt: skip
 
+    class Media:
+        js = (Script("js/admin/label_select2.js", defer=True),)
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The field's widget looks up whatever an address names."""
         given = super().get_changeform_initial_data(request)
@@ -362,6 +365,17 @@ class DataImportAdmin(OurPages, admin.ModelAdmin):
     @admin.display(description="columns left out")
     def shown_skipped(self, data_import: DataImport) -> SafeString | str:
         return format_html_join("", "<div>{}: it {}</div>", data_import.skipped_columns.items()) or "None."
+
+
+def _metadata_in_groups() -> list[Any]:
+    """By the parts of battery-data-toolkit's BatteryMetadata."""
+    fields = battery_form().metadata_fields
+    groups = [
+        (title, [field.name for field in fields if (field.path[0] if len(field.path) > 1 else "") == part])
+        for part, title in (("battery", "Cell"), ("test_protocol", "Test"), ("", "Where the data come from"))
+    ]
+    about = "As battery-data-toolkit describes a battery (BatteryMetadata)."
+    return [(f"Metadata: {title}", {"fields": names, "description": about}) for title, names in groups]
 
 
 def _list_above(model: str, battery: Battery) -> str:

@@ -165,7 +165,7 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
     @admin.display(description="batteries")
     def for_batteries(self, forecaster: Forecaster) -> str:
         names = forecaster.battery_names
-        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        return ", ".join(names[:1]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
     @admin.display(description="state")
     def state_sentence(self, forecaster: Forecaster) -> SafeString:
@@ -199,7 +199,7 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
             (format_html(marked if number == forecaster.last_error_line else plain, f"{number:4}", line),)
             for number, line in enumerate(text_of(forecaster.script).splitlines(), start=1)
         ]
-        return format_html('<pre class="script">{}</pre>', format_html_join("\n", "{}", lines))
+        return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", lines))
 
     @admin.display(description="load test")
     def load_test(self, forecaster: Forecaster) -> SafeString | str:

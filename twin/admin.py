@@ -292,7 +292,11 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
 
     @admin.display(description="traceback")
     def shown_traceback(self, estimator: Estimator) -> SafeString | str:
-        return format_html("<pre>{}</pre>", estimator.traceback) if estimator.traceback else "—"
+        return (
+            format_html('<pre class="script" tabindex="0">{}</pre>', estimator.traceback)
+            if estimator.traceback
+            else "—"
+        )
 
     @admin.display(description="script")
     def numbered_script(self, estimator: Estimator) -> SafeString | str:
@@ -304,7 +308,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
         ]
         if not lines:
             return "—"
-        return format_html('<pre class="script">{}</pre>', format_html_join("\n", "{}", lines))
+        return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", lines))
 
     @admin.display(description="newest estimate")
     def estimates(self, estimator: Estimator) -> SafeString | str:

@@ -57,4 +57,4 @@ def changes_between(before: str, after: str, names: tuple[str, str]) -> SafeStri
     for place, line in enumerate(lines):
         tag = marks.get(line[:1]) if place > 1 else None
         shown.append((format_html(f"<{tag}>{{}}</{tag}>", line) if tag else line,))
-    return format_html('<pre class="script">{}</pre>', format_html_join("\n", "{}", shown))
+    return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", shown))
