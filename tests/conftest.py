@@ -1,6 +1,8 @@
 """What tests share: real files and services where they are, callers of each role, a quick password hash."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import hypothesis
@@ -11,13 +13,27 @@ from django.db import connection
 from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
 
-from tests import services
+from tests import migrated, services
 
 # That a machine is busy is no finding about an example.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, django_db_blocker):
+    """The tests' database begins as a copy of a migrated one, in which `migrate` finds nothing to do."""
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            connection.settings_dict["TEST"]["TEMPLATE"] = migrated.template_on(services.postgres_url())
+            yield
+            return
+        # A database in memory is there as long as anybody has it open.
+        with closing(sqlite3.connect(connection.creation._get_test_db_name(), uri=True)) as held:
+            migrated.fill_migrated(held)
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +108,9 @@ def browser_path():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Long versions run where `-m` names them."""
+    """Files with slow tests begin, so that none of them is what all wait for. Long versions run where `-m` names them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
     if "long" in config.option.markexpr:
         return
     long = [item for item in items if item.get_closest_marker("long")]

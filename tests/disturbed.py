@@ -27,10 +27,8 @@ ZYGOTE = "sandbox.zygote_process"
 REGISTER = """
 import json
 from django.core.files.base import ContentFile
-from django.core.management import call_command
 from twin.registration import register_estimator
 told = json.loads({told!r})
-call_command("migrate", verbosity=0)
 for name, definition in told["batteries"].items():
     if definition:
         file = ContentFile(json.dumps(told["parameters"]).encode(), name="parameters.json")

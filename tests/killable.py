@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import services
+from tests.migrated import create_migrated, put_migrated
 from tests.servers import PROJECT, environment, free_port
 
 PASSWORD = "correct-horse-battery"
@@ -23,9 +24,7 @@ WORKER = ("manage.py", "run_worker")
 SECONDS = 240.0
 PREPARE = """
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from access.models import Token
-call_command("migrate", verbosity=0)
 admin = User.objects.create_superuser("admin", password={password!r})
 print(Token.objects.create(user=admin)[1])
 """
@@ -49,12 +48,14 @@ class Service:
 
     def __enter__(self) -> Service:
         if self.vendor == "postgresql":
-            self._on_the_server(f"CREATE DATABASE {self.database}")
+            create_migrated(self.server_url, self.database)
+        else:
+            put_migrated(self.data)
         self.token = self.manage("shell", "--no-imports", "-c", self.preparation()).splitlines()[-1]
         return self
 
     def preparation(self) -> str:
-        """Python that makes the tables and an administrator, and prints its token; in one process, which saves time."""
+        """Python that makes an administrator and prints its token; in one process, which saves time."""
         return PREPARE.format(password=PASSWORD)
 
     def __exit__(self, *_: object) -> None:

@@ -14,6 +14,7 @@ from django.db import connection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.datahub.upload_server import Uploader, UploadServer, basic
+from tests.migrated import create_migrated
 from tests.services import postgres_url
 
 pytestmark = pytest.mark.postgres
@@ -28,7 +29,7 @@ def database(folder):
     name = f"rovi_socket_{folder.name.replace('-', '_').lower()}"
     with psycopg.connect(postgres_url(), autocommit=True) as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        admin.execute(f'CREATE DATABASE "{name}"')
+        create_migrated(postgres_url(), f'"{name}"')
         try:
             yield {"DATABASE_URL": postgres_url().rpartition("/")[0] + "/" + name}
         finally:
@@ -195,7 +196,7 @@ def test_a_battery_deleted_under_an_open_socket_closes_it_and_stays_deleted(serv
     with server.uploader(name) as upload:
         upload.send(reading(0))
         upload.told_until(1)
-        server.manage("shell", "--no-imports", "-c", DELETE.format(name=name))
+        server.delete(name)
         upload.send(reading(1))
         assert closed_with(upload.socket) == 4410
     assert name not in server.get("/db/stats")
@@ -203,9 +204,6 @@ def test_a_battery_deleted_under_an_open_socket_closes_it_and_stays_deleted(serv
         assert upload.hello == {"position": 0, "last_test_time": None}
         upload.send(reading(1))
         upload.told_until(1)
-
-
-DELETE = "from datahub.models import Battery; Battery.objects.filter(name={name!r}).delete()"
 
 
 def test_a_client_that_neither_reads_nor_stops_is_closed_and_does_not_fill_the_memory(server, name):
@@ -258,10 +256,11 @@ def test_a_slow_database_slows_the_sender_and_never_fills_the_memory(server, nam
 
             sender = threading.Thread(target=flood, daemon=True)
             sender.start()
-            time.sleep(6)
-            halted = sent
-            time.sleep(1)
-            assert sent == halted < 60_000
+            halted = -1
+            while halted < sent:  # until a whole second has taken nothing
+                halted = sent
+                time.sleep(1)
+            assert halted < 60_000
             assert server.resident_bytes() - before < 150 * 2**20
         sender.join(120)
         assert upload.told_until(60_000) == []
@@ -272,7 +271,7 @@ def test_a_slow_database_slows_the_sender_and_never_fills_the_memory(server, nam
 @pytest.mark.slow
 def test_what_was_acknowledged_survives_kill_9_and_a_client_that_resumes_leaves_no_hole_and_no_double(own_server):
     rows, acknowledged = 30_000, 0
-    for _ in range(4):
+    for _ in range(3):
         upload = own_server.uploader("a")
         position = upload.hello["position"]
         assert position >= acknowledged

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgpack
 from websockets.sync.client import ClientConnection, connect
@@ -47,9 +47,7 @@ class UploadServer:
         self.environment = environment(data, self.port, ROVI_SERVER=server, **variables)
 
     def __enter__(self) -> UploadServer:
-        if self.environment["DATABASE_URL"]:
-            self.manage("migrate", "--verbosity", "0")
-        else:
+        if not self.environment["DATABASE_URL"]:  # what that names has its tables already
             put_migrated(self.data)
         shown = self.manage("shell", "--no-imports", "-c", ACCOUNTS.format(password=PASSWORD))
         self.device_token = shown.rpartition("token ")[2].strip()
@@ -107,6 +105,11 @@ class UploadServer:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=basic("admin"))
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def delete(self, name: str) -> None:
+        confirmed = urlencode({"confirm": name})
+        address = f"http://127.0.0.1:{self.port}/api/v1/batteries/{self.get('/db/stats')[name]['id']}/?{confirmed}"
+        urllib.request.urlopen(urllib.request.Request(address, headers=basic("admin"), method="DELETE")).close()
 
     def rows(self, name: str) -> int:
         found = self.get("/db/stats").get(name)

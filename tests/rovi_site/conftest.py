@@ -1,9 +1,11 @@
 """A site with something in it, in a data folder of the test's own, and callers of each kind."""
 
 import pytest
+from django.template.base import Template
 from django.test import Client
 from django.test.client import ClientHandler
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 
 from access.models import Token
 from tests.rovi_site.furnished import furnish
@@ -18,6 +20,13 @@ def own_data_folder(settings, tmp_path):
 @pytest.fixture
 def furnished(db, own_data_folder):
     return furnish()
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """For who asks for the statuses of all pages: templates and the schema are empty, as they cost more than the rest."""
+    monkeypatch.setattr(Template, "_render", lambda template, context: "")
+    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_, **__: {})
 
 
 @pytest.fixture(scope="module")

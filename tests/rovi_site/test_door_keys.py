@@ -72,6 +72,7 @@ def unsafe_doors():
                 yield route, method
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_cookie_alone_changes_nothing_anywhere(furnished, user_with_role, strict_handler):
     """Another site's page can make a browser send the cookie, but not the secret of our forms."""
     browser = Client()
@@ -108,6 +109,7 @@ def test_a_cookie_with_the_secret_of_our_forms_changes_things(furnished, user_wi
 
 
 @pytest.mark.parametrize("by", ["password", "token"])
+@pytest.mark.usefixtures("unrendered")
 def test_a_program_that_sends_its_credentials_needs_no_secret_of_a_form(by, furnished, with_token, strict_handler):
     client = with_token()[1]
     if by == "password":
@@ -204,6 +206,7 @@ def test_each_action_of_the_admin_has_a_decision_who_may_do_it():
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "engineer", "administrator"])
+@pytest.mark.usefixtures("unrendered")
 def test_an_action_of_the_admin_writes_nothing_for_a_lesser_role(role, furnished, session):
     client = session(role)
     wrong = []

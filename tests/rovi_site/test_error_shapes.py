@@ -83,8 +83,6 @@ def test_what_is_not_there_is_404(furnished, session):
         (route, method, route.path(gone), "application/json", b"{}")
         for route in of_records
         for method in needed_by(route)
-        for route in of_records
-        for method in needed_by(route)
     ]
     assert len(cases) > 15
     assert odd_answers(session("administrator"), lambda route, method: (404,), cases) == []

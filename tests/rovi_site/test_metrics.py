@@ -15,6 +15,7 @@ from datahub.models import Battery
 from jobs.models import Job, Worker
 from jobs.queue import enqueue
 from rovi_site.observing import collecting
+from rovi_site.observing.requests import SECONDS
 from twin.models import Estimator, EstimatorProgress
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,7 @@ def told(client) -> dict[tuple[str, tuple], float]:
 @pytest.fixture
 def prometheus(settings):
     settings.METRICS_TOKEN = "a token of thirty-two characters"
+    SECONDS.clear()  # of thousands of requests that tests before have made
     return Client(headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
 
 

@@ -20,8 +20,6 @@ from tests.twin import oracle
 
 BATTERIES, ROWS = 12, 400
 REGISTER = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from tests.twin import oracle
 from twin.registration import register_estimator
 for number in range({batteries}):
