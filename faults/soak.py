@@ -11,23 +11,18 @@ import argparse
 import asyncio
 import csv
 import os
-import random
 import sys
 import tempfile
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-import msgpack
 import numpy as np
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
 
 from tests.clusters import Cluster
+from tests.crowds import Crowd
 from tests.disturbed import Stand, batteries
-from tests.sending import row
 from tests.watching import descendants_of, open_files, resident_bytes, threads_of
 
 MIB = 2**20
@@ -60,53 +55,6 @@ CURVES = (
 ONLY_SHOWN = ("seconds", "rows", "latency_p99_ms", "load")
 
 
-class Crowd:
-    """All sockets, in this one event loop."""
-
-    def __init__(self, stand: Stand, sockets: int, seconds_a_row: float) -> None:
-        self.stand = stand
-        self.names = [*stand.names, *(f"soaked-{number}" for number in range(sockets - len(stand.names)))]
-        self.seconds_a_row = seconds_a_row
-        self.sent = self.acknowledged = self.breaks = 0
-        self.waits: list[float] = []
-
-    async def live(self) -> None:
-        await asyncio.gather(*(self._one(name, place / len(self.names)) for place, name in enumerate(self.names)))
-
-    async def _one(self, name: str, shift: float) -> None:
-        await asyncio.sleep(shift * SECONDS_TO_OPEN)
-        address = f"ws://127.0.0.1:{self.stand.port}/db/upload/{quote(name, safe='')}?ack=1"
-        headers = {"Authorization": f"Bearer {self.stand.token}"}
-        number = 0
-        while True:
-            try:
-                async with connect(
-                    address, additional_headers=headers, compression=None, proxy=None, open_timeout=60, ping_timeout=60
-                ) as wire:
-                    position = msgpack.unpackb(await wire.recv())["position"]
-                    number = position
-                    while True:
-                        begun = time.monotonic()
-                        await wire.send(msgpack.packb(row(number)))
-                        self.sent += 1
-                        number += 1
-                        while msgpack.unpackb(await wire.recv())["ack"] < number:
-                            pass
-                        self.acknowledged += 1
-                        self.waits.append(time.monotonic() - begun)
-                        pause = self.seconds_a_row * random.uniform(0.8, 1.2)
-                        await asyncio.sleep(max(0.0, begun + pause - time.monotonic()))
-            except (OSError, WebSocketException) as broken:
-                self.breaks += 1
-                print(f"{name}: {broken!r}", flush=True)
-                await asyncio.sleep(1)
-
-    def take_waits(self) -> np.ndarray:
-        """Those since the last time, ms."""
-        taken, self.waits = self.waits, []
-        return np.array(taken or [np.nan]) * 1000
-
-
 def sample(stand: Stand, crowd: Crowd, begun: float) -> dict[str, float]:
     web, worker = stand.processes["web"].pid, stand.processes["worker-0"].pid
     of_worker = [worker, *descendants_of(worker)]
@@ -132,7 +80,7 @@ def sample(stand: Stand, crowd: Crowd, begun: float) -> dict[str, float]:
 
 
 async def soak(stand: Stand, options: argparse.Namespace, out: Path) -> tuple[list[dict[str, float]], Crowd]:
-    crowd = Crowd(stand, options.sockets, options.seconds_a_row)
+    crowd = Crowd(stand, options.sockets, options.seconds_a_row, SECONDS_TO_OPEN)
     living = asyncio.create_task(crowd.live())
     await asyncio.sleep(SECONDS_TO_OPEN + 2 * SECONDS_A_SAMPLE)
     crowd.take_waits()

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 
 import msgpack
 import pytest
-from websockets.asyncio.client import connect
 
 from faults.looking import MIB, Looks
+from tests.crowds import all_at_once
 from tests.disturbed import Stand, batteries
 from tests.watching import open_files
 
@@ -153,7 +153,7 @@ def test_a_thousand_that_connect_at_once_are_all_served(stand, tell):
     looks = Looks(stand)
     looks.look()
     begun = time.monotonic()
-    waited = asyncio.run(_all_at_once(stand))
+    waited = asyncio.run(all_at_once(stand, AT_ONCE, ROWS_EACH))
     seconds = time.monotonic() - begun
     stand.wait(3)
     looks.look()
@@ -167,21 +167,3 @@ def test_a_thousand_that_connect_at_once_are_all_served(stand, tell):
     assert stored == (AT_ONCE, AT_ONCE * ROWS_EACH)
     assert stand.revived == 0
     assert looks.web_growth < MOST_GROWTH
-
-
-async def _all_at_once(stand: Stand) -> list[float]:
-    return list(await asyncio.gather(*(_one(stand, number) for number in range(AT_ONCE))))
-
-
-async def _one(stand: Stand, number: int) -> float:
-    """Seconds from dialling to the last acknowledgement."""
-    begun = time.monotonic()
-    address = f"ws://127.0.0.1:{stand.port}/db/upload/crowd-{number}?ack=1"
-    headers = {"Authorization": f"Bearer {stand.token}"}
-    async with connect(address, additional_headers=headers, compression=None, proxy=None, open_timeout=300) as wire:
-        await wire.recv()
-        for row in range(ROWS_EACH):
-            await wire.send(msgpack.packb({"test_time": float(row), "current": 1.0, "voltage": 3.5}))
-        while msgpack.unpackb(await wire.recv())["ack"] < ROWS_EACH:
-            pass
-    return time.monotonic() - begun

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from faults.disks import SmallDisk, may_mount
+from faults.disks import SmallDisk, immutable, may_mount
 from faults.looking import Looks
 from tests.clusters import Cluster
 from tests.disturbed import Losses, Stand, batteries
@@ -85,5 +85,32 @@ def test_a_folder_that_cannot_be_written_is_told_and_taken_up_again(tmp_path, te
             f"data folder read-only for {SECONDS_FULL:.0f} s: {looks}; rows flowed {again:.1f} s after it could be "
             f"written, without a restart of the web server; {stand.stored()} rows, losses {len(stand.losses())}; "
             f"workers started again meanwhile {stand.revived}"
+        )
+        assert (stand.stored(), stand.losses()) == (ROWS * len(stand.names), [])
+
+
+def test_a_folder_that_turns_read_only_amid_rows_stops_them_and_loses_none(tmp_path, tell):
+    """SQLite's alone, as above. Its files are open: the kernel remounts no disk that is written to, so they and their
+    folder become immutable, which refuses every write. What is mapped into memory is spared: a write to it would kill.
+    """
+    with Stand(tmp_path / "data", fleet=batteries(2, 0), rows=ROWS, logs=tmp_path / "logs") as stand:
+        stand.begin(ROWS_A_SECOND)
+        stand.wait_for_rows(500)
+        with immutable(stand.data, *stand.data.glob("rovi.sqlite3"), *stand.data.glob("rovi.sqlite3-wal")):
+            looks = Looks(stand)
+            stand.wait(2)  # the device hears what was stored before
+            before = stand.acknowledged()
+            looks.during(SECONDS_FULL)
+            assert (stand.health()[0], looks.always_live) == (503, True)
+            assert stand.acknowledged() == before
+        begun = time.monotonic()
+        stand.wait_for_rows(100)
+        again = time.monotonic() - begun
+        stand.wait_until_ready()
+        stand.finish()
+        tell(
+            f"data folder turned read-only amid rows for {SECONDS_FULL:.0f} s: {looks}; rows flowed {again:.1f} s "
+            f"after it could be written, without a restart of the web server; {stand.stored()} rows, losses "
+            f"{len(stand.losses())}; processes started again {stand.revived}"
         )
         assert (stand.stored(), stand.losses()) == (ROWS * len(stand.names), [])

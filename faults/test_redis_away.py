@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
-import redis
 
 from faults.looking import Looks
+from tests import brokers
+from tests.brokers import Redis
 from tests.disturbed import Losses, Stand, batteries
-from tests.servers import free_port
 
 ROWS = 6_000
 ROWS_A_SECOND = 30.0
@@ -27,46 +24,8 @@ for number in range({jobs}):
 
 pytestmark = [
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(shutil.which("redis-server") is None, reason="no Redis server is installed"),
+    pytest.mark.skipif(bool(brokers.why_none()), reason=brokers.why_none()),
 ]
-
-
-class Redis:
-    """A server of the test's own; it keeps nothing, so what was queued in it is lost with it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-
-    def __enter__(self) -> Redis:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        with (self.folder / "redis.log").open("ab") as log:
-            self.process = subprocess.Popen(["redis-server", *options], cwd=self.folder, stdout=log)
-        until = time.monotonic() + 30
-        while not self.answers():
-            assert time.monotonic() < until, "Redis does not start"
-            time.sleep(0.05)
-
-    def answers(self) -> bool:
-        try:
-            return bool(redis.Redis.from_url(self.url, socket_connect_timeout=1).ping())
-        except redis.RedisError:
-            return False
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 def ask_for_jobs(stand: Stand, when: str) -> float:

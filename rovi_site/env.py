@@ -53,14 +53,14 @@ def integer(name: str, default: int, meaning: str, at_least: int = 0, at_most: i
     return _read(name, default, meaning, parse, f"a whole number {bounds}")
 
 
-def seconds(name: str, default: float, meaning: str) -> float:
+def seconds(name: str, default: float, meaning: str, at_least: float = 0.0) -> float:
     def parse(value: str) -> float:
         number = float(value)
-        if not 0 <= number < float("inf"):
+        if not at_least <= number < float("inf"):
             raise ValueError
         return number
 
-    return _read(name, default, meaning, parse, "a number of seconds, 0 or more")
+    return _read(name, default, meaning, parse, f"a number of seconds, {at_least:g} or more")
 
 
 def days(name: str, meaning: str) -> float | None:

@@ -195,7 +195,10 @@ SHARDS = env.integer(
     at_most=1024,
 )
 JOB_LEASE_SECONDS = env.seconds(
-    "ROVI_JOB_LEASE_SECONDS", 30.0, "A worker that is silent this long is replaced: others take its jobs and shards."
+    "ROVI_JOB_LEASE_SECONDS",
+    30.0,
+    "A worker that is silent this long is replaced: others take its jobs and shards. At least 1.",
+    at_least=1.0,  # it is renewed several times meanwhile; of 0 nobody would ever hold anything
 )
 
 INSTALLED_APPS = [

@@ -7,6 +7,7 @@ import sys
 from tests.services import postgres_answers, postgres_url
 
 NOTHING_SELECTED = 5
+MOST_PROCESSES = 16
 
 
 def main(arguments: list[str]) -> int:
@@ -21,9 +22,9 @@ def main(arguments: list[str]) -> int:
 
 
 def run(arguments: list[str], **variables: str) -> int:
-    # A file's tests stay in one process, as they share servers. One process more than there are cores, as tests of
-    # servers wait much. The order is that of tests/conftest.py: long files first.
-    processes = str((os.cpu_count() or 1) + 1)
+    # A file's tests stay in one process, as they share servers. There are more processes than cores, as tests of
+    # servers wait much. The order is that of tests/conftest.py: files with slow tests begin.
+    processes = str(min(2 * (os.cpu_count() or 1), MOST_PROCESSES))
     command = [sys.executable, "-m", "pytest", "-q", "-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
     command += arguments
     return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode

@@ -108,7 +108,7 @@ def browser_path():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Files with slow tests begin, so that none of them is what all wait for. Long versions run where `-m` names them."""
+    """Files with slow tests begin: all would wait for one at the end. Long versions run where `-m` names them."""
     slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
     items.sort(key=lambda item: item.path not in slow)
     if "long" in config.option.markexpr:

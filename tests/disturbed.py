@@ -151,7 +151,7 @@ class Stand(Service):
             assert time.monotonic() < until, self.logs()
             self.wait(LOOK_SECONDS)
 
-    def wait_until_ready(self, seconds: float = 60.0) -> None:
+    def wait_until_ready(self, seconds: float = 240.0) -> None:
         until = time.monotonic() + seconds
         while self.health()[0] != http.HTTPStatus.OK:
             assert time.monotonic() < until, self.health()

@@ -91,7 +91,7 @@ class Service:
         process.kill()
         process.wait()
 
-    def stop(self, name: str, seconds: float = 30.0) -> None:
+    def stop(self, name: str, seconds: float = 240.0) -> None:
         """In good order."""
         process = self.processes.pop(name)
         process.terminate()

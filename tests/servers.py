@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.migrated import put_migrated
 
 PROJECT = Path(__file__).resolve().parent.parent
-SECONDS_TO_START = 90.0
+SECONDS_TO_START = 240.0
 READY = re.compile(r"Ready: (\S+)  user (\S+)  password (.+)")
 
 
@@ -94,7 +94,7 @@ class Server:
         login = base64.b64encode(f"{user}:{self.password if password is None else password}".encode()).decode()
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Basic {login}"})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=240) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refusal:
             return refusal.code, json.load(refusal)
@@ -106,7 +106,7 @@ class Server:
         )
         return {int(line.split()[0]): line for line in shown.stdout.splitlines()}
 
-    def stop(self, seconds: float = 30.0) -> int:
+    def stop(self, seconds: float = 240.0) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         assert self.process.stdout is not None

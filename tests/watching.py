@@ -36,6 +36,17 @@ def resident_bytes(number: int) -> int:
         return 0
 
 
+def forget_peak() -> None:
+    """Of this process's memory: the next `peak_bytes` is of what comes from here on."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """The most that this process has held."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]) * 1024
+
+
 def open_files(number: int) -> int:
     try:
         return len(os.listdir(f"/proc/{number}/fd"))  # noqa: PTH208  (only their number is wanted)

@@ -33,7 +33,7 @@ class Site:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Basic {login}", "Content-Type": content_type}
         request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=240) as answer:
             return json.loads(answer.read() or b"null")
 
     def send_rows(self, name: str, rows: int, start: float = 0.0, step: float = 10.0, **changes: float) -> None:
@@ -67,6 +67,7 @@ class Visit:
         self.site = site
         self.complaints: list[str] = []
         self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.context.set_default_timeout(240_000)
         self.page = self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
@@ -89,7 +90,7 @@ class Visit:
         self.page.goto(self.site.url + path)
         return self.page
 
-    def until(self, expression: str, seconds: float = 20.0) -> None:
+    def until(self, expression: str, seconds: float = 240.0) -> None:
         """Playwright's own wait evaluates text inside the page, which our policy forbids."""
         ends = time.monotonic() + seconds
         while not self.page.evaluate(expression):

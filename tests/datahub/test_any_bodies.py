@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from datahub.ingest.storing import store_records
 from datahub.queries import battery_named, records
 from tests.generated import Pairs, any_text, anything, for_each, frames, names, numbers, numbers_of_examples, values
+from tests.watching import forget_peak, peak_bytes
 
 pytestmark = pytest.mark.django_db
 
 ANSWERS = {200, 413, 422}
+MORE_MEMORY = 100 * 2**20  # that the process may hold for bodies of at most some 60 kB, and hypothesis for its examples
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -118,7 +120,11 @@ def test_any_body_is_answered_in_words_and_costs_no_good_row(content_type, examp
         row = json.dumps([{"test_time": float(counted["sent"]), "voltage": 3.7, "good": counted["sent"]}])
         assert client.post(paths[0], row, content_type="application/json").json() == 1
 
+    check(b"")  # imports what reads that type
+    forget_peak()
+    before = peak_bytes()
     for_each(examples, BODIES[content_type], check)
+    assert peak_bytes() - before < MORE_MEMORY
     assert counted["sent"] >= examples // 2
     stored = {row["good"] for row in records(battery_named("any bodies"), columns=["good"], limit=1_000_000)}
     assert set(range(counted["sent"] + 1)) <= stored

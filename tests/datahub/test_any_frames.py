@@ -57,7 +57,7 @@ class Sender:
 
     def _hear_all(self):
         while True:
-            msgpack.unpackb(self.upload.socket.recv(timeout=30))
+            msgpack.unpackb(self.upload.socket.recv(timeout=240))
 
     def _expect_close(self, payload, code):
         self.upload.socket.send(payload)

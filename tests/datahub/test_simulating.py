@@ -106,7 +106,7 @@ def test_a_fleet_is_registered_streamed_and_lived_on_where_it_was_stopped(tmp_pa
                 *("--max-rows-per-cell", str(rows), "--seconds-a-row", "0.001"),
                 *("--url", f"http://admin:{password.replace(' ', '%20')}@127.0.0.1:{server.port}"),
             ],
-            cwd=PROJECT, env=server.environment, capture_output=True, text=True, timeout=120, check=False,
+            cwd=PROJECT, env=server.environment, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         assert done.returncode == status, done.stderr
         assert done.stdout.count("has sent all the rows it may") == (0 if status else 2)

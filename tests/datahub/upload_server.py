@@ -71,7 +71,7 @@ class UploadServer:
                 [sys.executable, "-m", "rovi_site.serving.web"],
                 cwd=PROJECT, env=self.environment, stdout=log, stderr=log,
             )  # fmt: skip
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while time.monotonic() < until:
             assert self.process.poll() is None, self.log.read_text()
             try:
@@ -85,7 +85,7 @@ class UploadServer:
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        self.process.wait(40)
+        self.process.wait(240)
 
     def socket(
         self, name: str, query: str = "", headers: dict[str, str] | None = None, **options: Any
@@ -103,19 +103,19 @@ class UploadServer:
 
     def get(self, path: str) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=basic("admin"))
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=240) as answer:
             return json.load(answer)
 
     def delete(self, name: str) -> None:
-        confirmed = urlencode({"confirm": name})
-        address = f"http://127.0.0.1:{self.port}/api/v1/batteries/{self.get('/db/stats')[name]['id']}/?{confirmed}"
+        (found,) = self.get(f"/api/v1/batteries/?{urlencode({'name': name})}")["results"]
+        address = f"http://127.0.0.1:{self.port}/api/v1/batteries/{found['id']}/?{urlencode({'confirm': name})}"
         urllib.request.urlopen(urllib.request.Request(address, headers=basic("admin"), method="DELETE")).close()
 
     def rows(self, name: str) -> int:
         found = self.get("/db/stats").get(name)
         return found["data_stats"]["rows"] if found and found["data_stats"] else 0
 
-    def rows_when(self, name: str, rows: int, seconds: float = 20.0) -> int:
+    def rows_when(self, name: str, rows: int, seconds: float = 240.0) -> int:
         """The number of rows, once it is what is expected or the time is over: for clients that are told nothing."""
         until = time.monotonic() + seconds
         while (found := self.rows(name)) < rows and time.monotonic() < until:
@@ -144,7 +144,7 @@ class Uploader:
         for frame in frames:
             self.socket.send(frame if isinstance(frame, bytes) else msgpack.packb(frame))
 
-    def told(self, seconds: float = 30.0) -> Any:
+    def told(self, seconds: float = 240.0) -> Any:
         return msgpack.unpackb(self.socket.recv(timeout=seconds))
 
     def told_until(self, acknowledged: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from jobs.models import Job, State
 from jobs.running import celery_app
 from jobs.running.worker import WorkerProcess
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 @pytest.fixture

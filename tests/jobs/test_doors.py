@@ -6,7 +6,7 @@ from django.urls import reverse
 from jobs import queue, registry
 from jobs.models import Job, State
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from jobs.running.report import Report
 from jobs.running.run import run_job
 from jobs.running.under_way import jobs_under_way, under_way
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from jobs.models import Job, State, Worker
 from jobs.queries import any_worker_is_alive, queue_summary
 from jobs.running.worker import WorkerProcess
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 def test_it_runs_jobs_and_duties_until_stopped(monkeypatch, settings):
@@ -34,14 +34,14 @@ def test_it_runs_jobs_and_duties_until_stopped(monkeypatch, settings):
     process = WorkerProcess(job_threads=1, shards=())  # SQLite in memory lets no thread wait for another's lock
     thread = threading.Thread(target=process.run)
     thread.start()
-    ended = queue.wait_for(job, seconds=10)
+    ended = queue.wait_for(job, seconds=240)
     alive_while_running = any_worker_is_alive()
     for _ in range(500):
         if len(calls) > 2:
             break
         threading.Event().wait(0.01)
     process.stop()
-    thread.join(timeout=10)
+    thread.join(timeout=240)
 
     assert (ended.state, ended.result) == (State.DONE, {"x": 42})
     assert len(calls) > 2, "the duty was not called again after it failed"

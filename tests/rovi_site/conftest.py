@@ -24,7 +24,7 @@ def furnished(db, own_data_folder):
 
 @pytest.fixture
 def unrendered(monkeypatch):
-    """For who asks for the statuses of all pages: templates and the schema are empty, as they cost more than the rest."""
+    """For who asks for statuses of all pages: templates and the schema are empty, as they cost more than the rest."""
     monkeypatch.setattr(Template, "_render", lambda template, context: "")
     monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_, **__: {})
 

@@ -32,9 +32,9 @@ async def opened(path, headers):
     }  # fmt: skip
     socket = ApplicationCommunicator(application, scope)
     await socket.send_input({"type": "websocket.connect"})
-    answer = await socket.receive_output(timeout=10)
+    answer = await socket.receive_output(timeout=240)
     await socket.send_input({"type": "websocket.disconnect", "code": 1000})
-    await socket.wait(timeout=10)
+    await socket.wait(timeout=240)
     if answer["type"] == "websocket.accept":
         return "open"
     return answer.get("status", 403)  # a plain close before it is open is answered 403 by every server

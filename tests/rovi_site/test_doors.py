@@ -270,8 +270,10 @@ def test_a_role_opens_what_the_table_says_and_nothing_else(area, furnished, sess
         level = Role[role.upper()] if role in ROLES else Role.NONE
         for route, path in paths.items():
             for method in () if has_own_way(route) else methods_of(route):
-                answer = ask(client, method, path)
                 least = least_role(route, method)
+                if least is None and role not in (None, "administrator"):
+                    continue  # what is not there for who may do everything is not there for who may do less
+                answer = ask(client, method, path)
                 if least is None:
                     is_gone = role != "administrator" or area == "admin" or answer.status_code == 405
                     is_right = is_refused(answer) and is_gone

@@ -28,6 +28,7 @@ def variables_of_the_project_stay(monkeypatch):
             "10.0.0.0/8, nonsense",
             "X='10.0.0.0/8,nonsense' cannot be used: it takes addresses and networks (10.0.0.0/8) separated by commas.",
         ),
+        (lambda: env.seconds("X", 9.0, "", 1.0), "0", "X='0' cannot be used: it takes a number of seconds, 1 or more."),
         (lambda: env.seconds("X", 1.0, ""), "-1", "X='-1' cannot be used: it takes a number of seconds, 0 or more."),
         (lambda: env.switch("X", True, ""), "perhaps", "X='perhaps' cannot be used: it takes on or off."),
         (lambda: env.choice("X", "a", "", ("a", "b")), "c", "X='c' cannot be used: it takes one of a, b."),

@@ -144,7 +144,7 @@ def test_a_battery_of_any_name_is_reached_by_page_admin_and_api(name, db, own_da
 def test_no_link_of_any_page_leads_nowhere(hostile, session, monkeypatch):
     """Follows every link of our own, as an administrator, as far as they lead.
 
-    Of pages that differ in the values of their query alone, the first is read for more links; the others have to answer.
+    Of pages that differ in the values of their query alone, the first is read for more links; the others must answer.
     """
     client = session("administrator")
     read_before = set()

@@ -40,14 +40,14 @@ def socket_at(path, **headers):
 
 async def answer_to(socket, kind="websocket.connect", **values):
     await socket.send_input({"type": kind, **values})
-    return await socket.receive_output(timeout=20)
+    return await socket.receive_output(timeout=240)
 
 
 async def until_closed(socket):
-    while (message := await socket.receive_output(timeout=20))["type"] != "websocket.close":
+    while (message := await socket.receive_output(timeout=240))["type"] != "websocket.close":
         continue
     await socket.send_input({"type": "websocket.disconnect", "code": message["code"]})
-    await socket.wait(timeout=20)
+    await socket.wait(timeout=240)
     return message["code"], message["reason"]
 
 
@@ -99,7 +99,7 @@ def test_an_upload_that_is_closed_for_a_revocation_stored_what_it_had_taken(user
         socket = socket_at(UPLOAD, authorization=secret, **HOST)
         socket.scope["query_string"] = b"ack=1"
         assert (await answer_to(socket))["type"] == "websocket.accept"
-        hello = msgpack.unpackb((await socket.receive_output(timeout=20))["bytes"])
+        hello = msgpack.unpackb((await socket.receive_output(timeout=240))["bytes"])
         frame = msgpack.packb([{"test_time": 1.0, "voltage": 3.7}])
         acknowledged = msgpack.unpackb((await answer_to(socket, "websocket.receive", bytes=frame))["bytes"])
         await sync_to_async(token.delete)()
@@ -168,13 +168,13 @@ def test_one_socket_more_than_the_limit_is_refused_with_429_and_when_to_come_bac
     async def converse():
         first, second = (socket_at(UPLOAD, authorization=secret, **HOST) for _ in range(2))
         answers = [await answer_to(first), await answer_to(second)]
-        await second.wait(timeout=20)
+        await second.wait(timeout=240)
         await first.send_input({"type": "websocket.disconnect", "code": 1000})
-        await first.wait(timeout=20)
+        await first.wait(timeout=240)
         third = socket_at(UPLOAD, authorization=secret, **HOST)
         answers.append(await answer_to(third))
         await third.send_input({"type": "websocket.disconnect", "code": 1000})
-        await third.wait(timeout=20)
+        await third.wait(timeout=240)
         return answers
 
     first, second, third = async_to_sync(converse)()
@@ -188,7 +188,7 @@ def test_the_sixth_wrong_password_of_a_socket_is_not_looked_at(user_with_role):
     async def knock(n):
         socket = socket_at(UPLOAD, authorization=basic(user, f"guess {n}"), **HOST)
         answer = await answer_to(socket)
-        await socket.wait(timeout=20)
+        await socket.wait(timeout=240)
         return answer["status"], int(dict(answer["headers"]).get(b"retry-after", 0))
 
     answers = [async_to_sync(knock)(n) for n in range(12)]

@@ -1,4 +1,4 @@
-"""Two web servers and two workers on one PostgreSQL and Redis, a worker killed: rows are stored and estimated once."""
+"""Two web servers, our worker and Celery's, PostgreSQL, Redis, ours killed: no row is lost, none stepped twice."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ class ScaledOut(Service):
 
     def begin(self) -> None:
         self.ports = [self.port, free_port()]
+        self.start_worker("worker-0")
+        self.start("worker-1", "-m", "celery", "-A", "rovi_site", "worker", "--hostname", f"tests-{self.port}@%h")
         for number, port in enumerate(self.ports):
             self.start_web(f"web-{number}", port)
-            self.start_worker(f"worker-{number}")
         self.wait_until(lambda: self.shards_held() == [8, 8])
 
     def shards_held(self) -> list[int]:
@@ -53,7 +54,7 @@ class ScaledOut(Service):
 
     def socket(self, web: int, path: str):
         address, token = f"ws://127.0.0.1:{self.ports[web]}/{path}", {"Authorization": f"Bearer {self.token}"}
-        return connect(address, additional_headers=token, open_timeout=60, close_timeout=2)
+        return connect(address, additional_headers=token, open_timeout=240, close_timeout=2)
 
     def send(self, web: int, battery: str, rows: list[dict], rows_a_frame: int = 50) -> None:
         """Until all are acknowledged."""
@@ -76,7 +77,7 @@ class ScaledOut(Service):
 
     def wait_for_job(self, job: int) -> tuple:
         told = f"SELECT state, tries, error FROM jobs_job WHERE id = {job}"
-        self.wait_until(lambda: self.ask(told)[0][0] not in ("queued", "running"), seconds=60)
+        self.wait_until(lambda: self.ask(told)[0][0] not in ("queued", "running"), seconds=240)
         return self.ask(told)[0]
 
 
@@ -116,7 +117,7 @@ def _fill_one_battery(scaled, rows, pages):
     for page in pages:
         heard: set[int] = set()
         while battery not in heard:
-            heard |= set(json.loads(page.recv(timeout=30))["changed"].get("battery", []))
+            heard |= set(json.loads(page.recv(timeout=240))["changed"].get("battery", []))
 
 
 def test_a_job_that_workers_are_called_to_five_times_runs_once(scaled, redis_url):
@@ -153,6 +154,19 @@ def test_rows_are_estimated_once_to_the_bit_though_a_worker_is_killed(scaled):
         states = means.shape[1]
         np.testing.assert_array_equal([row[2 : 2 + states] for row in found], means)
         np.testing.assert_array_equal([np.frombuffer(row[2 + states]) for row in found], covariances)
+
+
+def test_the_worker_that_celery_started_is_left_and_runs_what_it_is_called_to(scaled, redis_url):
+    from jobs.running.celery_app import app, queue_of, run_job
+
+    if "worker-0" in scaled.processes:
+        scaled.kill("worker-0")
+    job = scaled.queue_job("now() + interval '1 hour'")
+    with app.connection(redis_url) as redis:
+        run_job.apply_async(args=[job], queue=queue_of(None), connection=redis)
+    assert scaled.wait_for_job(job)[:2] == ("failed", 1)
+    told = f"SELECT w.name FROM jobs_job j JOIN jobs_worker w ON w.id = j.worker_id WHERE j.id = {job}"
+    assert f"-{scaled.processes['worker-1'].pid}-" in scaled.ask(told)[0][0]
 
 
 def undisturbed() -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ def refused(data, **variables):
         env=environment(data, **{"port": free_port(), **variables}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert ended.returncode == 1
@@ -39,7 +39,7 @@ def refused(data, **variables):
     return ended.stderr.splitlines()[-1]
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=240.0):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
@@ -112,7 +112,7 @@ def test_a_signal_stops_everything_and_the_next_start_goes_on_with_the_same_data
     assert server.get("/api/v1/jobs/")[0] == 200
 
     server.process.send_signal(number)
-    assert server.process.wait(10) == 0
+    assert server.process.wait(240) == 0
     assert server.stop() == 0
     assert server.lines[-2:] == ["Stopping ...", "Stopped."]
     assert [pid for pid in children if is_alive(pid)] == []

@@ -14,7 +14,7 @@ from twin.registration import register_estimator, retry_estimator
 from twin.states import condition_of
 from twin.versions import promote
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 OBJECT = """
 import numpy as np

@@ -36,7 +36,7 @@ class Folder:
     def prepare(self) -> None:
         put_migrated(self.path)
         arguments = [sys.executable, "-m", "tests.twin.stage", str(ROWS)]
-        subprocess.run(arguments, cwd=PROJECT, env=self.environment, check=True, timeout=120)
+        subprocess.run(arguments, cwd=PROJECT, env=self.environment, check=True, timeout=240)
 
     def copy(self, path: Path) -> Folder:
         shutil.copytree(self.path, path)
@@ -74,7 +74,7 @@ class Folder:
         )
 
 
-def wait_until(true, seconds: float = 90.0) -> None:
+def wait_until(true, seconds: float = 240.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "the worker did not get there in time"
@@ -92,7 +92,7 @@ def test_a_worker_killed_again_and_again_leaves_what_an_undisturbed_one_leaves(t
         wait_until(undisturbed.is_done)
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(240)
 
     # Small chunks, so that there are many moments between and within commits; other ones each time.
     chance = random.Random(20_241_121)
@@ -113,7 +113,7 @@ def test_a_worker_killed_again_and_again_leaves_what_an_undisturbed_one_leaves(t
         for worker in workers:
             worker.terminate()
         for worker in workers:
-            worker.wait(30)
+            worker.wait(240)
 
     expected, found = undisturbed.estimates(), disturbed.estimates()
     assert disturbed.ask("SELECT COUNT(*) FROM twin_recomputed") == [(len(NAMES),)]
