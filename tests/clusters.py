@@ -15,7 +15,7 @@ from typing import Any
 from tests.servers import free_port
 from tests.watching import children_of
 
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 240.0
 INSTALLED = Path("/usr/lib/postgresql")  # Debian keeps the server's programs off the PATH
 
 
