@@ -15,6 +15,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rovi_site.settings")
     from django.conf import settings  # noqa: PLC0415  (the settings must be named first)
 
+    logging.captureWarnings(True)  # they are lines of the log like others, of JSON where that was asked for
     if settings.ROVI_SERVER == "daphne":
         from rovi_site.serving.daphne_server import run  # noqa: PLC0415  (Twisted's reactor, only where it serves)
     else:

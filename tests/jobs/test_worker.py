@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from jobs import queue, registry
@@ -10,7 +11,8 @@ from jobs.models import Job, State, Worker
 from jobs.queries import any_worker_is_alive, queue_summary
 from jobs.running.worker import WorkerProcess
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+ALL_APPS = [config.name for config in apps.get_app_configs()]  # PostgreSQL empties all tables at once, or none
+pytestmark = [pytest.mark.django_db(transaction=True, available_apps=ALL_APPS), pytest.mark.postgres]
 
 
 def test_it_runs_jobs_and_duties_until_stopped(monkeypatch, settings):
