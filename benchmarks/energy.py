@@ -29,16 +29,17 @@ ROUNDS = 7
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--assets", type=int, default=10_000)
+    parser.add_argument("--assets", type=int, default=10_000, help="whose day goes through the ledger")
+    parser.add_argument("--top-assets", type=int, default=10_000, help="of which top users are asked")
 
 
 def figures(asked: argparse.Namespace) -> Iterator[Figure]:
-    assets = 500 if asked.quick else asked.assets
+    assets, of_top = (500, 500) if asked.quick else (asked.assets, asked.top_assets)
     for vendor, url in databases(asked):
-        yield from apart(run, vendor, url, assets)
+        yield from apart(run, vendor, url, assets, of_top)
 
 
-def run(vendor: str, url: str, assets: int) -> list[Figure]:
+def run(vendor: str, url: str, assets: int, of_top: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"ROVI_DATA": folder, "DJANGO_SETTINGS_MODULE": "rovi_site.settings"}
         os.environ["DATABASE_URL"] = url or f"sqlite:///{Path(folder) / 'rovi.sqlite3'}"
@@ -46,7 +47,7 @@ def run(vendor: str, url: str, assets: int) -> list[Figure]:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        return [*a_day(vendor, assets), *through_http(vendor), *top(vendor, assets)]
+        return [*a_day(vendor, assets), *through_http(vendor), *top(vendor, of_top)]
 
 
 def portions(assets: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -153,6 +154,7 @@ def top(vendor: str, assets: int) -> list[Figure]:
     """Over a year whose sums by day and month are put there; quarters of two days stand for its edges."""
     from django.db import connection
 
+    from fleet.models import Asset
     from fleet.queries import top_users
     from fleet.tables import MONTH_OF
 
@@ -161,6 +163,8 @@ def top(vendor: str, assets: int) -> list[Figure]:
     if connection.vendor == "sqlite":
         counted = "WITH RECURSIVE d(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM d WHERE n < 365) SELECT n FROM d"
         days = f"({counted}) AS day"
+    there = Asset.objects.count()
+    Asset.objects.bulk_create([Asset(number=number + 1) for number in range(there, assets)], batch_size=500)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM fleet_energyday")
         cursor.execute("DELETE FROM fleet_energymonth")

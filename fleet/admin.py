@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from energykit.quarters import MICROSECONDS
 from fleet import admin_views
+from fleet.assets import CHANGED, update_asset
 from fleet.models import Asset
 from fleet.queries import exactly_labelled
 
@@ -36,6 +37,13 @@ class AssetAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Asset | None = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "number") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Asset, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        wishes = {name: getattr(obj, name) for name in CHANGED}
+        obj.__dict__.update(update_asset(Asset.objects.get(pk=obj.pk), **wishes).__dict__)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Deleting takes a look at what goes: one asset at a time."""
