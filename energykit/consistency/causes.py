@@ -50,6 +50,7 @@ class Signs:
     windows: int
     is_marked: bool
     is_calm: bool
+    high_windows: int  # of the newest
     low_windows: int
     mean_nis: float
     error: float  # V, root mean square
@@ -99,6 +100,7 @@ def signs_of(evidence: Evidence, place: int) -> Signs:
         windows=int(value("windows")),
         is_marked=bool(value("is_marked")),
         is_calm=bool(is_calm(one)[0]),
+        high_windows=int(windows_set(one["newest"])[0]),
         low_windows=int(windows_set(one["newest_low"])[0]),
         mean_nis=nis / rows,
         error=math.sqrt(value("record squares") / rows),

@@ -10,7 +10,7 @@ from energykit.consistency.bands import band_of_mean_nis
 from energykit.consistency.causes import LARGEST_GROWTH, Cause, Signs, cause_of, signs_of
 from energykit.consistency.columns import ROWS_OF_A_WINDOW
 from energykit.consistency.evidence import Evidence
-from energykit.consistency.windows import WINDOWS_TO_MARK, windows_set
+from energykit.consistency.windows import WINDOWS_LOOKED_AT, WINDOWS_TO_MARK, windows_set
 
 # What the sentences name: a field of the built-in filter's form, or the part of a script that does the same.
 FIELDS = {
@@ -110,8 +110,10 @@ def _sentence(cause: Cause | None, signs: Signs, is_script: bool) -> str:
     if cause == Cause.MODEL_TOO_SIMPLE:
         honest = signs.error**2 * signs.narrow_by**2 / signs.mean_nis
         return (
-            f"Its errors are as large as it expects ({_milli(signs.error)}) but last from row to row (correlation "
-            f"{signs.autocorrelation:.2f}): the cell does something slow that the model lacks, and the bands are too "
+            f"Its NIS is consistent: errors are as large as it expects ({_milli(signs.error)}), and of the newest "
+            f"{min(signs.windows, WINDOWS_LOOKED_AT)} windows {signs.high_windows} lie above their 99 % band. But errors "
+            f"last from row to row (correlation {signs.autocorrelation:.2f}, where noise has 0), largest at a SOC near "
+            f"{100 * signs.worst_soc:.0f} %: the cell does something slow that the model lacks, and the bands are too "
             f"narrow by a factor of about {signs.narrow_by:.1f}. Add an RC pair ({field['pairs']}) or correct "
             f"{field['table']}; or raise {field['sensor']} to about {honest:.2g} V²."
         )

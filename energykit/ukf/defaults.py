@@ -1,8 +1,10 @@
 """Starting doubts and noises for a cell of which only capacity and resistance are known.
 
 Wide enough to find a start that is wrong by 10 % SOC, 5 % capacity and 20 % resistance, and to follow a cell that loses
-a few per cent a year. Noises are a second, so that they mean the same at any logging interval; tuned with
-`python -m benchmarks.coverage` on simulated cells of four chemistries and three duties, logged every 10 s to 10 min.
+a few per cent of its capacity a year. Resistance grows some three times as fast as capacity is lost (by 60 % until 80 %
+are left), so it wanders three times as far. Noises are a second, so that they mean the same at any logging interval;
+tuned with `python -m benchmarks.coverage` on simulated cells of four chemistries and three duties, logged every 10 s to
+10 min.
 """
 
 from energykit.ukf.layout import Layout
@@ -18,7 +20,7 @@ DAILY_SOC_STD = 7e-4
 DAILY_RC_CURRENT_STD_C_RATE = 5e-2
 DAILY_HYSTERESIS_STD_V = 1e-5
 DAILY_CAPACITY_STD_SHARE = 6e-4
-DAILY_R0_STD_SHARE = 3e-3
+DAILY_R0_STD_SHARE = 3 * DAILY_CAPACITY_STD_SHARE
 SECONDS_PER_DAY = 86_400.0
 
 SENSOR_STD_V = 2e-3

@@ -145,6 +145,9 @@ def test_errors_that_last_are_told_where_the_filter_lacks_the_cells_rc_pair():
     (lacking, *_), (complete, *_) = (each[::-1] for each in verdicts([without, with_pair], [rows_of(cell)] * 2))
     assert (lacking.consistent, lacking.cause, lacking.is_alarm) == (False, Cause.MODEL_TOO_SIMPLE, False)
     assert 0.67 < lacking.mean_nis < 1.4
+    assert "Its NIS is consistent: errors are as large as it expects" in lacking.sentence
+    assert f"of the newest 12 windows {lacking.windows_above} lie above their 99 % band" in lacking.sentence
+    assert lacking.windows_above < 5  # else it would be marked
     # its sensor is told to have 10 mV, and has less
     assert complete.cause == Cause.NOISE_TOO_LARGE
 
