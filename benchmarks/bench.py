@@ -39,7 +39,8 @@ LIBRARIES = ("django", "numpy", "msgpack", "orjson", "psycopg", "pyarrow", "daph
 
 # What `make bench` runs, in this order; ARGS="reads bulk" chooses, and ARGS=--quick makes small ones of all.
 CHOSEN = (
-    "ingest", "bulk", "reads", "estimation", "measuring", "fleet_forecast", "energy", "sandboxed_scripts", "scale_out",
+    "ingest", "bulk", "reads", "estimation", "edge", "measuring", "fleet_forecast", "energy", "sandboxed_scripts",
+    "scale_out",
 )  # fmt: skip
 
 

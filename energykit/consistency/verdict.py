@@ -111,10 +111,10 @@ def _sentence(cause: Cause | None, signs: Signs, is_script: bool) -> str:
         honest = signs.error**2 * signs.narrow_by**2 / signs.mean_nis
         return (
             f"Its NIS is consistent: errors are as large as it expects ({_milli(signs.error)}), and of the newest "
-            f"{min(signs.windows, WINDOWS_LOOKED_AT)} windows {signs.high_windows} lie above their 99 % band. But errors "
-            f"last from row to row (correlation {signs.autocorrelation:.2f}, where noise has 0), largest at a SOC near "
-            f"{100 * signs.worst_soc:.0f} %: the cell does something slow that the model lacks, and the bands are too "
-            f"narrow by a factor of about {signs.narrow_by:.1f}. Add an RC pair ({field['pairs']}) or correct "
+            f"{min(signs.windows, WINDOWS_LOOKED_AT)} windows {signs.high_windows} lie above their 99 % band. But "
+            f"errors last from row to row (correlation {signs.autocorrelation:.2f}, where noise has 0), largest near "
+            f"{100 * signs.worst_soc:.0f} % SOC: the cell does something slow that the model lacks, and the bands are "
+            f"too narrow by a factor of about {signs.narrow_by:.1f}. Add an RC pair ({field['pairs']}) or correct "
             f"{field['table']}; or raise {field['sensor']} to about {honest:.2g} V²."
         )
     lost = _on_what_no_cell_does(signs)
