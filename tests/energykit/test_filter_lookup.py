@@ -26,10 +26,9 @@ def looked_up(tables, asked):
 def test_a_table_among_others_gives_what_it_gives_alone(knots, others, interpolation):
     """On every knot, beside it by one float, in between, and as far out as a filter that has lost its way may ask."""
     on = np.array(knots)
-    asked = np.concatenate(
-        [on, np.nextafter(on, -np.inf), np.nextafter(on, np.inf), np.random.default_rng(1).uniform(-1.5, 2.5, 200)]
-        + [[-0.0, -1e300, 1e300, 5.0, -5.0, 2.0**63]]
-    )
+    beside = (np.nextafter(on, -np.inf), np.nextafter(on, np.inf))
+    between, far = np.random.default_rng(1).uniform(-1.5, 2.5, 200), [-0.0, -1e300, 1e300, 5.0, -5.0, 2.0**63]
+    asked = np.concatenate([on, *beside, between, far])
     tables = [table(each, interpolation) for each in (*others, knots)]
 
     found = looked_up(tables, np.repeat(asked[:, None], len(tables), axis=1))[:, -1]

@@ -57,8 +57,8 @@ def test_noise_that_is_left_out_is_a_second_and_a_day_of_it_is_known():
 
     assert parameters.process_noise == (0.0,) * 5
     daily = [86_400 * each for each in parameters.process_noise_per_second]
-    # standard deviations: 0.07 % SOC, 0.05 C, 10 µV, 0.06 % of 2.5 Ah, 0.3 % of 30 mΩ
-    assert daily == pytest.approx([4.9e-7, 0.125**2, 1e-10, 1.5e-3**2, 9e-5**2])
+    # standard deviations: 0.07 % SOC, 0.05 C, 10 µV, 0.06 % of 2.5 Ah, 0.18 % of 30 mΩ
+    assert daily == pytest.approx([4.9e-7, 0.125**2, 1e-10, 1.5e-3**2, 5.4e-5**2])
 
 
 def test_of_two_noises_the_one_that_is_given_stands_alone():
