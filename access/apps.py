@@ -6,11 +6,11 @@ class AccessConfig(AppConfig):
     name = "access"
     verbose_name = "People and tokens"
     changed_by = {"token": "viewer"}  # their own; access.admin sees to that
-    seen_by = {"auditentry": "administrator", "logintries": "administrator"}
+    seen_by = {"auditentry": "administrator", "logintries": "administrator", "keptanswer": "administrator"}
     audited = {
         "token": ("name", "user", "battery_name", "expiry", "rows_per_second", "connections", "created_by"),
     }  # read by access.audited
-    not_audited = ("auditentry", "logintries")
+    not_audited = ("auditentry", "keptanswer", "logintries")
 
     def ready(self) -> None:
         from access.audited import watch_records  # noqa: PLC0415  (models are ready only now)

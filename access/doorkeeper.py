@@ -40,11 +40,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Guest:
-    """One open socket. `expel(code, reason)` is called on `loop`, once."""
+    """One open socket or stream. `expel(code, reason)` is called once, on `loop`; in any thread where there is none."""
 
     caller: Caller
     least: Role
-    loop: asyncio.AbstractEventLoop
+    loop: asyncio.AbstractEventLoop | None
     expel: Callable[[int, str], None]
 
 
@@ -106,6 +106,9 @@ class Doorkeeper:
 
     def _expel(self, guest: Guest, why: tuple[int, str]) -> None:
         self.leave(guest)
+        if guest.loop is None:
+            guest.expel(*why)
+            return
         try:
             guest.loop.call_soon_threadsafe(guest.expel, *why)
         except RuntimeError:  # its event loop has ended, and the socket with it

@@ -92,3 +92,21 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.name or self.kind}".strip()
+
+
+class KeptAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered, see access.kept_answers."""
+
+    owner = models.CharField(max_length=150, help_text="The token, or the account that came without one.")
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64, help_text="Of what was asked for.")
+    taken = models.DateTimeField(db_index=True)
+    status = models.PositiveSmallIntegerField(null=True, help_text="Of the answer; null while it is worked on.")
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(null=True, help_text="null: not to be kept.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="one_answer_a_key")]
+
+    def __str__(self) -> str:
+        return self.key

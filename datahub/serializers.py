@@ -15,13 +15,16 @@ from datahub.units import unit_of
 
 
 class DataStateSerializer(serializers.Serializer):
-    code = serializers.ChoiceField(choices=["never", "live", "late", "silent", "finished"])
+    code = serializers.ChoiceField(
+        choices=["never", "live", "late", "silent", "finished"],
+        help_text="late: slower than usual; silent: much slower.",
+    )
     sentence = serializers.CharField()
     age = serializers.FloatField(allow_null=True, help_text="Time since the newest row came, s.")
 
 
 class ColumnSerializer(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=["integer", "float", "boolean", "text"])
+    kind = serializers.ChoiceField(choices=["integer", "float", "boolean", "text"], help_text="Of its values.")
     unit = serializers.CharField(help_text="Of battery-data-toolkit; empty where it is not known.")
 
 
@@ -64,7 +67,8 @@ class BatterySerializer(serializers.ModelSerializer):
 
     def to_representation(self, instance: Battery) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)
-        shown["finished"] = instance.finished_at is not None
+        if "finished" in shown:
+            shown["finished"] = instance.finished_at is not None
         return shown
 
 
@@ -77,11 +81,11 @@ class TruthSerializer(serializers.ModelSerializer):
 
 
 class DataImportSerializer(serializers.ModelSerializer):
-    battery = serializers.PrimaryKeyRelatedField(
-        queryset=Battery.objects.all(), required=False, allow_null=True,
-        help_text="Id; left out: the battery that the file's metadata names, or else the file's own name.",
+    battery = serializers.SlugRelatedField(
+        slug_field="name", queryset=Battery.objects.all(), required=False, allow_null=True,
+        help_text="Its name; left out: the battery that the file's metadata names, or else the file's own name.",
     )  # fmt: skip
-    battery_name = serializers.CharField(source="battery.name", read_only=True, default=None)
+    battery_id = serializers.IntegerField(read_only=True, allow_null=True)
     requested_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
     state = serializers.CharField(source="job.state", read_only=True, default=None, help_text="Of its job.")
     progress = serializers.FloatField(source="job.progress", read_only=True, default=None, help_text="0 to 1")
@@ -90,7 +94,7 @@ class DataImportSerializer(serializers.ModelSerializer):
     class Meta:
         model = DataImport
         fields = (
-            "id", "battery", "battery_name", "file", "file_name", "format", "job", "state", "progress", "rows_in_file",
+            "id", "battery", "battery_id", "file", "file_name", "format", "job", "state", "progress", "rows_in_file",
             "rows_read", "rows_stored", "rows_repeated", "rows_rejected", "first_rejections", "columns",
             "skipped_columns", "error", "requested_by", "created",
         )  # fmt: skip

@@ -18,6 +18,10 @@ from datahub.registration import register_battery
 from datahub.rendering import PlainJsonRenderer
 from datahub.uploading import store_body
 
+ROWS = {
+    "description": "A list of records, a map of column to value each; or a map of column to list of values.",
+    "anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}],
+}
 PARTIAL = OpenApiParameter("partial", bool, description="Store the good records even where others cannot be.")
 
 
@@ -41,7 +45,7 @@ class UploadRows(APIView):
     permission_classes = (MayUpload,)
 
     @extend_schema(
-        request={"application/json": OpenApiTypes.OBJECT, "application/msgpack": bytes, "text/csv": bytes},
+        request={"application/json": ROWS, "application/msgpack": bytes, "text/csv": bytes},
         parameters=[PARTIAL],
         responses={200: OpenApiTypes.INT, 413: OpenApiResponse(description="The body is too large")},
         description="The body is a list of records: a map of column to value each. The answer is how many they were.",

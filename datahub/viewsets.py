@@ -30,7 +30,7 @@ from datahub.serializers import BatterySerializer, DataImportSerializer, TruthSe
 from datahub.truths import checked_truths, store_truths, truths_in
 from datahub.units import unit_of
 from datahub.uploading import store_body
-from datahub.views import PARTIAL, wants_partial
+from datahub.views import PARTIAL, ROWS, wants_partial
 from datahub.windows import whole, window_of
 
 ROWS_OF_A_PAGE = 1000
@@ -118,10 +118,13 @@ class BatteryViewSet(viewsets.ModelViewSet):
     @extend_schema(
         methods=["GET"], parameters=[START, END, COLUMNS, AFTER, LIMIT, FORMAT],
         responses={(200, "application/json"): OpenApiTypes.OBJECT, (200, "text/csv"): OpenApiTypes.BINARY},
+        description="Rows in order of arrival, as JSON, CSV, Parquet or HDF5.\n\n`next_after` of the JSON answer is "
+        "the cursor for what comes next; null when these were the last.",
     )  # fmt: skip
     @extend_schema(
         methods=["POST"], parameters=[PARTIAL],
-        request={"application/json": OpenApiTypes.OBJECT, "application/msgpack": bytes, "text/csv": bytes},
+        description="Stores rows, each once: what was sent before is counted as repeated.",
+        request={"application/json": ROWS, "application/msgpack": bytes, "text/csv": bytes},
         responses=OpenApiTypes.OBJECT,
     )  # fmt: skip
     @action(
@@ -158,8 +161,14 @@ class BatteryViewSet(viewsets.ModelViewSet):
         return Response({"rows": battery.kept_rows, "units": {name: unit_of(name) for name in drawn}, "columns": drawn})
 
     # --- beside the rows -------------------------------------------------------------------------------------------
-    @extend_schema(methods=["GET"], parameters=[START, END, LIMIT], responses=TruthSerializer(many=True))
-    @extend_schema(methods=["POST"], request=TruthSerializer(many=True), responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        methods=["GET"], parameters=[START, END, LIMIT], responses=TruthSerializer(many=True),
+        description="What a simulation knows, in order of time: SOC (0 to 1), capacity (Ah), R0 (Ω).",
+    )  # fmt: skip
+    @extend_schema(
+        methods=["POST"], request=TruthSerializer(many=True), responses=OpenApiTypes.OBJECT,
+        description="Stores what a simulation knows, each moment once; `stored` is how many were new.",
+    )  # fmt: skip
     @action(detail=True, methods=["get", "post"], pagination_class=None)
     def truth(self, request: Request, pk: str) -> Response:
         """What a simulation knows: SOC (0 to 1), capacity (Ah), R0 (Ω). POST stores each moment once."""
@@ -192,6 +201,10 @@ class DataImportViewSet(
     def create(self, request: Request) -> Response:
         """Imports a file as a job. Without `battery`, the file's metadata or its name tells whose rows it holds."""
         return answer_to_import(request, None)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Forgets the file; the rows that it brought stay."""
+        return super().destroy(request, *args, **kwargs)
 
 
 def check_may_limit(user: Any, battery: Battery, wishes: dict[str, Any]) -> None:

@@ -30,6 +30,16 @@ class JobHasNotFailed(Refused):
         super().__init__(f"Job #{number} {why}; only a failed or cancelled job is retried, and once.")
 
 
+class TooManyFollow(Refused):
+    code = "too_many_follow"
+    status = 503
+    hint = "Ask for the job itself every few seconds, or try again later."
+    retry_after = 10
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} streams of progress are open here already, and there are no more.")
+
+
 class JobCancelled(Exception):
     """Raised inside a job's function at the next report after somebody cancelled it."""
 

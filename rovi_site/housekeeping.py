@@ -1,4 +1,5 @@
-"""What goes by itself once nobody needs it: old entries of the audit trail, sessions and tokens that have expired."""
+"""What goes by itself once nobody needs it: old entries of the audit trail, sessions and tokens that have
+expired, answers that were kept in case they were lost."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from access import kept_answers
 from access.models import AuditEntry, Token
 from jobs.registry import duty
 
@@ -43,4 +45,4 @@ def delete_what_is_old() -> int:
     ended = Session.objects.filter(expire_date__lt=now).values_list("pk", flat=True)[:ROWS_A_TRANSACTION]
     gone += Session.objects.filter(pk__in=list(ended)).delete()[0]
     gone += Token.objects.filter(expiry__lt=now - TOKENS_SHOWN_EXPIRED).delete()[0]
-    return gone
+    return gone + kept_answers.delete_old()

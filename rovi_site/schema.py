@@ -33,6 +33,7 @@ ERROR = {
     "properties": {
         "error": {
             "type": "object",
+            "description": "What was refused.",
             "properties": {
                 "code": {"type": "string", "description": "For programs."},
                 "message": {"type": "string", "description": "What was refused and why."},

@@ -342,6 +342,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "rovi_site.schema.describe_refusals",
         "rovi_site.schema.let_any_json_be_null",
+        "rovi_site.rest.describing.describe_names",
+        "rovi_site.rest.describing.describe_conditions",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

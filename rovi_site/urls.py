@@ -23,6 +23,7 @@ from access.permissions import ViewerReadsAdministratorWrites
 from access.roles import Role
 from rovi_site import health
 from rovi_site.observing.metrics import metrics
+from rovi_site.rest import shared
 
 # Rooms that may be taken out of INSTALLED_APPS.
 side_rooms = [import_module(f"{name}.urls") for name in ("fleet",) if apps.is_installed(name)]
@@ -31,7 +32,7 @@ router = DefaultRouter()
 router.include_format_suffixes = False  # one address each; formats are told by Accept or ?format=
 for room in (datahub.urls, twin.urls, prognosis.urls, jobs.urls, access.urls, *side_rooms):
     for prefix, viewset, basename in room.api_routes:
-        router.register(prefix, viewset, basename=basename)
+        router.register(prefix, shared(viewset), basename=basename)
 
 _schema = SpectacularAPIView.as_view(permission_classes=[ViewerReadsAdministratorWrites])
 # A page: who is not logged in is led to the login, for its only renderer has no words for a refusal.

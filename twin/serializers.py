@@ -136,7 +136,7 @@ class RegistrationSerializer(serializers.Serializer):
     `parameters`: the latter count more)."""
 
     battery = serializers.CharField(trim_whitespace=False, max_length=255, help_text="Its name; it need not exist yet.")
-    kind = serializers.ChoiceField(choices=Kind.ALL, default=Kind.SCRIPT)
+    kind = serializers.ChoiceField(choices=Kind.ALL, default=Kind.SCRIPT, help_text="A script, or the built-in filter.")
     definition = serializers.CharField(
         trim_whitespace=False, required=False, default="", help_text="The script's text."
     )

@@ -182,7 +182,7 @@ def test_rest_takes_a_file_and_answers_with_its_job(client_as):
     answer = client.post(
         f"/api/v1/batteries/{battery.pk}/imports/", {"file": csv("test_time\n0\n")}, format="multipart"
     )
-    assert (answer.status_code, answer.json()["state"], answer.json()["battery_name"]) == (202, "queued", "x")
+    assert (answer.status_code, answer.json()["state"], answer.json()["battery"]) == (202, "queued", "x")
     run_next()
     found = client.get(f"/api/v1/imports/{answer.json()['id']}/").json()
     assert (found["state"], found["rows_stored"], found["requested_by"]) == ("done", 1, "the-operator")

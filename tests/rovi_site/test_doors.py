@@ -132,6 +132,7 @@ DOORS = {
     "job-detail": "GET viewer",
     "job-cancel": "POST operator",
     "job-retry": "POST operator",
+    "job-events": "GET viewer",
     "worker-list": "GET viewer",
     "worker-detail": "GET viewer",
     "token-list": "GET viewer, POST viewer",  # one's own; an administrator's are all
