@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from rest_framework.request import Request
 
@@ -28,7 +29,8 @@ def watched(request: Request, end: Callable[[], None]) -> Callable[[], None]:
     Returns what is to be called when the stream is over. Raises TooManyOpen.
     """
     session_key = "" if request.auth is not None else (request.session.session_key or "")
-    caller = Caller(request.user, request.auth, session_key, address_of(request._request))
+    token: Any = request.auth
+    caller = Caller(request.user, token, session_key, address_of(request._request))
     guest = Guest(caller, Role.VIEWER, None, lambda code, reason: end())
     try:
         doorkeeper.admit(guest)

@@ -11,7 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,8 +27,8 @@ LAST = OpenApiParameter(
 )
 
 
-class EventStream(BaseRenderer):
-    """Told in the Accept header; what is sent are `jobs.following`'s lines."""
+class EventStream(JSONRenderer):
+    """Told in the Accept header. What is sent are `jobs.following`'s lines; JSON is what OPTIONS tells."""
 
     media_type = "text/event-stream"
     format = "event-stream"

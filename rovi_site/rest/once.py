@@ -36,7 +36,8 @@ def done_once(request: Request, handler: Handler) -> Handler:
         return handler
     if not 1 <= len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise BadKey(LONGEST_KEY)
-    kind, number = key_of(request.user, request.auth)
+    token: Any = request.auth
+    kind, number = key_of(request.user, token)
 
     def answer(*args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -75,7 +76,8 @@ def _digest(request: Request) -> str:
     if content_type != "multipart/form-data":
         found.update(body_of(request._request))
         return found.hexdigest()
-    for name, values in sorted(request.data.lists()):
+    form: Any = request.data
+    for name, values in sorted(form.lists()):
         for value in values:
             found.update(f"\n{name}\n{len(value)}\n".encode())
             for piece in value.chunks() if hasattr(value, "chunks") else (str(value).encode(),):

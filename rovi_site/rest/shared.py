@@ -112,7 +112,8 @@ class Shared:
 
 
 def _keep_only(serializer: Any, told: str) -> None:
-    fields = (serializer.child if isinstance(serializer, ListSerializer) else serializer).fields
+    one: Any = serializer.child if isinstance(serializer, ListSerializer) else serializer
+    fields = one.fields
     wanted = {name.strip() for name in told.split(",")}
     strange = sorted(wanted - set(fields))
     if strange:
@@ -125,5 +126,5 @@ def _if_none_match(request: Request, response: HttpResponse, tag: str) -> HttpRe
     """Django's rule for conditional requests; If-Match of a GET is not asked for here."""
     if "If-None-Match" not in request.headers:
         return response
-    found: HttpResponse = get_conditional_response(request._request, etag=tag, response=response)
-    return found
+    found = get_conditional_response(request._request, etag=tag, response=response)
+    return found or response
