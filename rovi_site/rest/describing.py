@@ -12,9 +12,7 @@ from typing import Any
 from rovi_site.rest.glossary import COMPARED, MEANINGS, QUERY
 
 EXAMPLES = Path(__file__).with_name("examples.json")
-READ = re.compile(r"/api/v1/(?P<many>[\w-]+)/(?:\{\w+\}/)?")
 METHODS = ("get", "post", "patch", "delete")
-PLAIN_LISTS = ("presets",)  # of no record
 
 REFUSALS = {
     "400": "What was sent cannot be read or taken; `fields` says which part of it.",
@@ -90,7 +88,7 @@ def describe_conditions(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         _show_examples(path, method, operation)
         if not path.startswith("/api/"):
             continue
-        for parameter in _common_parameters(path, method):
+        for parameter in _common_parameters(path, method, operation):
             operation.setdefault("parameters", []).append(parameter)
         answers = operation["responses"]
         for status, answer in list(answers.items()):
@@ -114,13 +112,20 @@ def _operations(result: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
                 yield path, method, operations[method]
 
 
-def _common_parameters(path: str, method: str) -> list[dict[str, Any]]:
+def _is_of_a_record(path: str) -> bool:
+    return path.endswith("}/")
+
+
+def _is_paged(operation: dict[str, Any]) -> bool:
+    return any(parameter["name"] == "page" for parameter in operation.get("parameters", ()))
+
+
+def _common_parameters(path: str, method: str, operation: dict[str, Any]) -> list[dict[str, Any]]:
     if method == "post":
         return [KEY]
     if method in ("patch", "delete"):
-        return [IF_MATCH] if READ.fullmatch(path) else []
-    read = READ.fullmatch(path)
-    return [FIELDS, IF_NONE_MATCH] if read and read["many"] not in PLAIN_LISTS else [IF_NONE_MATCH]
+        return [IF_MATCH] if _is_of_a_record(path) else []
+    return [FIELDS, IF_NONE_MATCH] if _is_of_a_record(path) or _is_paged(operation) else [IF_NONE_MATCH]
 
 
 def _refusals_of(path: str, method: str, operation: dict[str, Any]) -> list[str]:
@@ -135,7 +140,7 @@ def _refusals_of(path: str, method: str, operation: dict[str, Any]) -> list[str]
         found += ["409", "413", "415", "422"]
     if method == "delete":
         found.append("409")
-    if method in ("patch", "delete") and READ.fullmatch(path):
+    if method in ("patch", "delete") and _is_of_a_record(path):
         found.append("412")
     if path.endswith("/events/"):
         found.append("503")
@@ -143,11 +148,10 @@ def _refusals_of(path: str, method: str, operation: dict[str, Any]) -> list[str]
 
 
 def _summary_of(path: str, method: str, operation: dict[str, Any]) -> str:
-    """The first sentence of an operation's own description; of a viewset's reads, what they do."""
-    read = READ.fullmatch(path)
-    if read and method == "get":
-        many = read["many"].replace("-", " ")
-        return f"One of the {many}" if "{" in path else f"The {many}"
+    """The first sentence of an operation's own description; of records, whose are described alike, what is read."""
+    if method == "get" and path.startswith("/api/") and (_is_of_a_record(path) or _is_paged(operation)):
+        many = path.removeprefix("/api/v1/").partition("/{")[0].strip("/").replace("-", " ").replace("/", ", ")
+        return f"One of the {many}" if _is_of_a_record(path) else f"The {many}"
     first = re.split(r"(?<=[.;:])\s", operation.get("description", "").strip(), maxsplit=1)[0]
     return first.rstrip(".;:")
 

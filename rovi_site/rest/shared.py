@@ -104,7 +104,7 @@ class Shared:
             if response.status_code == 202 and job is not None:
                 response.headers["Location"] = reverse("job-detail", args=[job])
                 response.headers["Retry-After"] = SECONDS_BETWEEN_LOOKS
-            elif response.status_code == 201:
+            elif response.status_code == 201 and "id" in data:
                 response.headers["Location"] = reverse(f"{self.basename}-detail", args=[data["id"]])
             return response
 

@@ -14,10 +14,14 @@ from django.db import transaction
 
 from rovi_site.rest.describing import EXAMPLES, examples
 from tests.rovi_site.routes import all_routes
-from tests.rovi_site.test_openapi import _shape, operations
+from tests.rovi_site.test_openapi import QUERIES, _shape, operations
 
 MOST_ITEMS = 3
 YEAR = 365.25 * 86400.0
+READINGS = {
+    "spaceship_id": 42, "units": "kWh",
+    "data": [{"datetime": "2018-08-24T00:00:00Z", "value": 4.0}, {"datetime": "2018-08-24T01:00:00Z", "value": 4.0}],
+}  # fmt: skip
 REQUESTS = {
     "POST /api/v1/batteries/": {
         "name": "cell 7", "description": "On bench 4 since May", "metadata": {"battery": {"nominal_capacity": 2.5}},
@@ -41,6 +45,10 @@ REQUESTS = {
         ],
     },
     "POST /api/v1/tokens/": {"name": "bench 4", "battery_name": "cell 3"},
+    "POST /api/v1/energy/assets/": {"number": 43, "name": "Depot", "kind": "ship", "price": 0.3, "currency": "EUR"},
+    "PATCH /api/v1/energy/assets/{id}/": {"name": "Depot north"},
+    "POST /api/v1/energy/readings/": READINGS,
+    "POST /fleet/data": READINGS,
     "POST /db/register": {"name": "cell 8", "battery": {"nominal_capacity": 2.5}},
     "POST /db/upload/{name}": [{"test_time": 700.0, "current": -0.5, "voltage": 3.6}],
     "POST /online/register": {"name": "cell 3", "definition": "estimator = None  # see the guide to estimators"},
@@ -77,7 +85,9 @@ def test_record_examples(furnished, session):
         key = f"{method} {path}"
         route = routes[_shape(path)]
         with transaction.atomic():
-            answer = _asked(client, method, route.path(furnished.values_for(route)), key, operation)
+            answer = _asked(
+                client, method, route.path(furnished.values_for(route)) + QUERIES.get(route.name, ""), key, operation
+            )
             transaction.set_rollback(True)
         told = {"request": REQUESTS[key]} if key in REQUESTS else {}
         if answer.status_code >= 300:

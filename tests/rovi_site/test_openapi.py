@@ -103,7 +103,9 @@ UNIT = re.compile(r"(?:^|[\s(,/])(s|A|Ah|Wh|W|V|Ω|ohm|°C|1/h)(?=[\s.,;:)]|$)")
 UNIT_IN_NAME = {"_s": "s", "_seconds": "s", "_ah": "Ah", "_wh": "Wh", "_ohm": "Ω"}
 # Names that say one thing in several shapes, and why they are not told apart by name.
 SAID_IN_SEVERAL_SHAPES = {
+    "changes": "what became different: of an audit entry by field, of an asset how often",
     "columns": "by name: of a battery their kinds and units, of an import what they are called in its file",
+    "data": "a series, of what its neighbours say",
     "error": "a sentence; of a refusal with its code and hint",
     "files": "what came with a script: of an estimator or of a forecaster",
     "finished": "when a job ended; of a battery, which nobody ends by accident, whether it has",
@@ -113,6 +115,7 @@ SAID_IN_SEVERAL_SHAPES = {
     "progress": "how far: 0 to 1, or of an estimator, which never ends, at which row",
     "result": "what came out: of a forecast columns, of a job whatever it found",
     "results": "the records of a page",
+    "warnings": "what to think of: sentences, and of rows their index and code",
     "state": "how it stands: a word, and of a battery with its sentence",
 }
 
@@ -174,6 +177,8 @@ def _resolved(told, schema):
 SHORT_LISTS = {
     "/api/v1/presets/", "/api/v1/estimators/{id}/results/", "/api/v1/forecasters/scores/",
     "/api/v1/forecasts/{id}/scores/",
+    # Of one quarter of an hour:
+    "/api/v1/energy/assets/{id}/sources/",
     "/api/v1/fleet-forecasts/{id}/batteries/",  # a table to be read as one, made by one job of a bounded size
 }  # fmt: skip
 
