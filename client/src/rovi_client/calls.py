@@ -113,7 +113,7 @@ def rows_of(
 def export(patience: float, name: str, path: Path, kind: str, params: Data) -> Call[Path]:
     known = yield from battery(patience, name)
     wanted = {"format": kind, **{key: value for key, value in params.items() if value is not None}}
-    ask = Ask("GET", f"{API}/batteries/{known.id}/rows/", wanted, to_file=str(path))
+    ask = Ask("GET", f"{API}/batteries/{known.id}/rows/", wanted, headers={"Accept": "*/*"}, to_file=str(path))
     yield from asked(ask, patience)
     return path
 
