@@ -10,9 +10,9 @@ class DatahubConfig(AppConfig):
             "name", "description", "metadata", "is_simulated", "finished_at", "tags", "archived_at", "most_rows",
             "when_full", "keep_days",
         ),
-        "dataimport": ("battery", "file_name", "requested_by"),
+        "dataimport": ("battery", "file_name", "requested_by", "mapping", "undone"),
     }  # read by access.audited  # fmt: skip
-    not_audited = ("truth",)
+    not_audited = ("columnmapping", "truth")
 
     def ready(self) -> None:
         from datahub import tasks  # noqa: F401, PLC0415  (models are ready only now)

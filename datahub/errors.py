@@ -148,6 +148,31 @@ class FileUnreadable(Refused):
     status = 422
 
 
+class MappingRefused(Refused):
+    code = "mapping_refused"
+    status = 422
+
+    def __init__(self, label: str, why: str) -> None:
+        super().__init__(why, fields={"columns": {label: [why]}})
+
+
+class ImportHasBegun(Refused):
+    code = "import_has_begun"
+    status = 409
+
+    def __init__(self, number: int, state: str) -> None:
+        super().__init__(f"Import {number} {state}.", hint="Bring the file in once more.")
+
+
+class CannotBeUndone(Refused):
+    code = "cannot_be_undone"
+    status = 409
+    hint = "Delete the battery, where nothing of it is to stay."
+
+    def __init__(self, file_name: str, why: str) -> None:
+        super().__init__(f"The import of {file_name} cannot be undone: {why}")
+
+
 class FileTooLarge(Refused):
     code = "file_too_large"
     status = 413

@@ -208,9 +208,35 @@ class DataImport(models.Model):
     skipped_columns = models.JSONField(default=dict, editable=False, help_text="Columns left out, and why.")
     error = models.TextField(blank=True, editable=False)
 
+    mapping = models.JSONField(
+        default=dict, editable=False, help_text="Column of the file to the name and conversion that somebody chose."
+    )
+    preview = models.JSONField(null=True, editable=False, help_text="The first rows, before anything is stored.")
+    report = models.JSONField(null=True, editable=False, help_text="What is odd about its rows.")
+    waits = models.BooleanField(
+        default=False, editable=False, help_text="Nothing is stored before somebody has looked at the preview."
+    )
+    made_battery = models.BooleanField(default=False, editable=False, help_text="There was no such battery before.")
+    undone = models.DateTimeField(null=True, editable=False, help_text="When its rows were taken out again.")
+
     class Meta:
         verbose_name = "data import"
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"{self.file_name} into {self.battery or 'a battery it names'}"
+
+
+class ColumnMapping(models.Model):
+    """What a person chose for the columns of a file, for the next file with the same ones."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    header = models.CharField(max_length=64, help_text="SHA-256 of the file's column names.")
+    columns = models.JSONField(default=dict)
+    chosen = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "header"], name="one_mapping_a_header")]
+
+    def __str__(self) -> str:
+        return ", ".join(self.columns)

@@ -8,7 +8,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 
 from access.errors import Refused
-from datahub.exports import CSV, FORMATS, HDF5, PARQUET
+from datahub.exports import BDF, BDF_PARQUET, CSV, FORMATS, HDF5, PARQUET
 from datahub.rendering import PlainJsonRenderer
 
 
@@ -43,7 +43,15 @@ class Hdf5Renderer(_OfFile):
     media_type, format = HDF5.content_type, HDF5.name
 
 
-ROW_RENDERERS = [PlainJsonRenderer, CsvRenderer, ParquetRenderer, Hdf5Renderer]
+class BdfRenderer(_OfFile):
+    media_type, format = "text/vnd.bdf+csv", BDF.name
+
+
+class BdfParquetRenderer(_OfFile):
+    media_type, format = "application/vnd.bdf+parquet", BDF_PARQUET.name
+
+
+ROW_RENDERERS = [PlainJsonRenderer, CsvRenderer, ParquetRenderer, Hdf5Renderer, BdfRenderer, BdfParquetRenderer]
 
 
 class RowsNegotiation(DefaultContentNegotiation):

@@ -9,6 +9,8 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from datahub.imports.mapping import CONVERSIONS
+from datahub.imports.requesting import why_not_undone
 from datahub.models import Battery, DataImport, Truth
 from datahub.states import data_state
 from datahub.units import unit_of
@@ -89,16 +91,46 @@ class DataImportSerializer(serializers.ModelSerializer):
     requested_by: Any = serializers.StringRelatedField(read_only=True, allow_null=True)
     state = serializers.CharField(source="job.state", read_only=True, default=None, help_text="Of its job.")
     progress = serializers.FloatField(source="job.progress", read_only=True, default=None, help_text="0 to 1")
+    waits = serializers.BooleanField(
+        required=False, default=False, help_text="Look at it first: nothing is stored before `begin`."
+    )
+    mapping = serializers.JSONField(
+        required=False, default=dict, help_text="By the file's own names: `name` here and `conversion`, as for `begin`."
+    )
+    why_not_undone = serializers.SerializerMethodField(help_text="Why its rows cannot be taken out; empty: they can.")
     file = serializers.FileField(write_only=True, help_text="HDF5 or Parquet of battery-data-toolkit, CSV or BDF.")
+
+    def get_why_not_undone(self, data_import: DataImport) -> str:
+        return why_not_undone(data_import)
 
     class Meta:
         model = DataImport
         fields = (
-            "id", "battery", "battery_id", "file", "file_name", "format", "job", "state", "progress", "rows_in_file",
+            "id", "battery", "battery_id", "file", "file_name", "format", "waits", "mapping", "preview",
+            "report", "undone", "why_not_undone", "job", "state", "progress", "rows_in_file",
             "rows_read", "rows_stored", "rows_repeated", "rows_rejected", "first_rejections", "columns",
             "skipped_columns", "error", "requested_by", "created",
         )  # fmt: skip
         read_only_fields = (
             "file_name", "format", "job", "rows_in_file", "rows_read", "rows_stored", "rows_repeated", "rows_rejected",
-            "first_rejections", "columns", "skipped_columns", "error",
+            "first_rejections", "columns", "skipped_columns", "error", "preview", "report", "undone",
         )  # fmt: skip
+
+
+class ChosenColumnSerializer(serializers.Serializer):
+    name = serializers.CharField(allow_blank=True, help_text="What it is called here; empty leaves it out.")
+    conversion = serializers.ChoiceField(
+        choices=list(CONVERSIONS), required=False, default="", help_text="What is done to its numbers; empty: nothing."
+    )
+
+
+class BeginImportSerializer(serializers.Serializer):
+    """Columns that are not named stay as the preview tells them."""
+
+    battery = serializers.SlugRelatedField(
+        slug_field="name", queryset=Battery.objects.all(), required=False, allow_null=True,
+        help_text="Its name; left out: the one that the preview tells.",
+    )  # fmt: skip
+    columns = serializers.DictField(
+        child=ChosenColumnSerializer(), required=False, default=dict, help_text="By the file's own names."
+    )

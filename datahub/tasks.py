@@ -6,8 +6,8 @@ from typing import Any
 
 from access.errors import Refused
 from datahub.charting.summarising import Summarising
-from datahub.imports.requesting import KIND
-from datahub.imports.running import note_failure, run_import
+from datahub.imports.requesting import KIND, PREVIEW_KIND
+from datahub.imports.running import note_failure, run_import, run_preview
 from datahub.models import DataImport
 from datahub.retention import drop_old_rows
 from jobs.registry import duty, job
@@ -23,6 +23,16 @@ def import_file(report: Report, import_id: int) -> dict[str, Any]:
         note_failure(data_import, refused.message)
         raise
     return {"battery": str(data_import.battery), **counts.as_map()}
+
+
+@job(PREVIEW_KIND, title="Look at a data file")
+def preview_import(report: Report, import_id: int) -> dict[str, Any]:
+    data_import = DataImport.objects.select_related("battery", "requested_by").get(pk=import_id)
+    try:
+        return run_preview(data_import, report)
+    except Refused as refused:
+        note_failure(data_import, refused.message)
+        raise
 
 
 duty("charts")(Summarising().step)

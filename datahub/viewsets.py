@@ -21,12 +21,12 @@ from datahub import queries
 from datahub.downloads import download
 from datahub.errors import NotConfirmed
 from datahub.exports import FORMATS
-from datahub.imports.requesting import request_import
+from datahub.imports.requesting import begin_import, request_import, undo_import
 from datahub.losses import loss_of
 from datahub.models import Battery, DataImport
 from datahub.negotiation import ROW_RENDERERS, RowsNegotiation
 from datahub.registration import KEEPING, delete_battery, finish, register_battery, reopen, update_battery
-from datahub.serializers import BatterySerializer, DataImportSerializer, TruthSerializer
+from datahub.serializers import BatterySerializer, BeginImportSerializer, DataImportSerializer, TruthSerializer
 from datahub.truths import checked_truths, store_truths, truths_in
 from datahub.units import unit_of
 from datahub.uploading import store_body
@@ -193,6 +193,10 @@ class DataImportViewSet(
     serializer_class = DataImportSerializer
     permission_classes = (ViewerReadsOperatorWrites,)
     parser_classes = (MultiPartParser, FormParser, JSONParser)
+
+    def get_permissions(self) -> list[Any]:
+        return [OnlyAdministrators()] if self.action == "undo" else list(super().get_permissions())
+
     filterset_fields = ("battery", "format", "job__state")
     search_fields = ("file_name", "battery__name", "error")
     ordering_fields = ("id", "created", "rows_stored")
@@ -201,6 +205,22 @@ class DataImportViewSet(
     def create(self, request: Request) -> Response:
         """Imports a file as a job. Without `battery`, the file's metadata or its name tells whose rows it holds."""
         return answer_to_import(request, None)
+
+    @extend_schema(request=BeginImportSerializer, responses={202: DataImportSerializer})
+    @action(detail=True, methods=["post"])
+    def begin(self, request: Request, pk: str) -> Response:
+        """Stores the rows of a file that waits, as a job. What is chosen is remembered for files with these columns."""
+        asked = BeginImportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wishes = asked.validated_data
+        begun = begin_import(self.get_object(), wishes["columns"], wishes.get("battery"), request.user)
+        return Response(DataImportSerializer(begun).data, status=202)
+
+    @extend_schema(request=None, responses=DataImportSerializer)
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Takes its rows out again, with the battery that it made; 409 where that battery holds more."""
+        return Response(DataImportSerializer(undo_import(self.get_object(), request.user)).data)
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Forgets the file; the rows that it brought stay."""
@@ -218,5 +238,8 @@ def answer_to_import(request: Request, battery: Battery | None) -> Response:
     asked = DataImportSerializer(data=request.data)
     asked.is_valid(raise_exception=True)
     wishes = asked.validated_data
-    data_import = request_import(wishes["file"], battery=battery or wishes.get("battery"), requested_by=request.user)
+    data_import = request_import(
+        wishes["file"], battery=battery or wishes.get("battery"), requested_by=request.user,
+        preview=wishes.get("waits", False), mapping=wishes.get("mapping"),
+    )  # fmt: skip
     return Response(DataImportSerializer(data_import).data, status=202)

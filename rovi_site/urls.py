@@ -23,6 +23,7 @@ from access.permissions import ViewerReadsAdministratorWrites
 from access.roles import Role
 from rovi_site import health
 from rovi_site.observing.metrics import metrics
+from rovi_site.passport.viewsets import PassportViewSet
 from rovi_site.rest import shared
 
 # Rooms that may be taken out of INSTALLED_APPS.
@@ -33,6 +34,7 @@ router.include_format_suffixes = False  # one address each; formats are told by 
 for room in (datahub.urls, twin.urls, prognosis.urls, jobs.urls, access.urls, *side_rooms):
     for prefix, viewset, basename in room.api_routes:
         router.register(prefix, shared(viewset), basename=basename)
+router.register(r"batteries/(?P<battery_id>\d{1,18})", shared(PassportViewSet), basename="passport")
 
 _schema = SpectacularAPIView.as_view(permission_classes=[ViewerReadsAdministratorWrites])
 # A page: who is not logged in is led to the login, for its only renderer has no words for a refusal.

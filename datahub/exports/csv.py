@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from datahub.exports import blocks, exported_columns
@@ -42,13 +42,13 @@ def harmless(cell: Any) -> Any:
     return cell
 
 
-def csv_pieces(battery: Battery, window: Window) -> Iterator[bytes]:
+def csv_pieces(battery: Battery, window: Window, labels: Mapping[str, str]) -> Iterator[bytes]:
     columns = exported_columns(battery, window)
     names = list(columns)
     texts = [place for place, kind in enumerate(columns.values()) if kind == "text"]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([harmless(name) for name in names])
+    writer.writerow([harmless(labels[name]) for name in names])
     for block in blocks(battery, window):
         rows = [[row[name] for name in names] for row in block]
         for row in rows if texts else ():

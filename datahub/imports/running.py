@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from datahub.errors import BatteryDeleted, MetadataRefused
+from datahub.imports.judging import Judge
+from datahub.imports.mapping import MappedRows, remembered
 from datahub.ingest.storing import StoreResult, store_columns
 from datahub.models import Battery, DataImport
 from datahub.readers import FileOfRows
 from datahub.readers.apart import open_rows_apart
 from datahub.registration import battery_for_upload, finish, update_metadata
+from datahub.units import unit_of
 
 SHOWN_REJECTIONS = 100
+SHOWN_ROWS = 20  # of a preview
 ENDINGS = (".csv", ".tsv", ".txt", ".bdf", ".parquet", ".h5", ".hdf", ".hdf5", ".gz", ".zip")  # of data files
 
 
@@ -54,13 +58,15 @@ def run_import(data_import: DataImport, report: Progress) -> Counts:
     Rows stored before a failure or a cancellation stay; running it again stores the others.
     """
     kinds = data_import.battery.columns if data_import.battery else {}
-    rows = open_rows_apart(Path(data_import.file.path), kinds)
+    opened = open_rows_apart(Path(data_import.file.path), kinds)
     counts = Counts(data_import.rows_stored)  # by runs of this import that were taken over or cancelled
     try:
-        battery = data_import.battery or _battery_of(rows, data_import.file_name)
+        rows = MappedRows(opened, data_import.mapping)
+        battery, is_new = (data_import.battery, False) if data_import.battery else _battery_of(rows, data_import)
         _remember(
             data_import,
             battery=battery,
+            made_battery=is_new or data_import.made_battery,
             format=rows.format,
             rows_in_file=rows.rows,
             columns=rows.names,
@@ -77,6 +83,44 @@ def run_import(data_import: DataImport, report: Progress) -> Counts:
             report.log("The test is marked as finished, so that silence is no alarm; reopen it where rows will come.")
         return counts
     finally:
+        opened.close()
+
+
+def run_preview(data_import: DataImport, report: Progress) -> dict[str, Any]:
+    """Reads the whole file and stores none of it: its columns, its first rows, and what is odd about the rest.
+
+    Raises FileUnreadable.
+    """
+    rows = open_rows_apart(Path(data_import.file.path))
+    try:
+        judge, first = Judge(), {}
+        for chunk in rows.chunks():
+            first = first or {name: values[:SHOWN_ROWS] for name, values in chunk.items()}
+            judge.see(chunk)
+            report.progress(judge.rows / max(rows.rows, 1), f"{judge.rows} of {rows.rows} rows")
+        chosen = remembered(data_import.requested_by, rows.names)
+        columns = [
+            {
+                "label": label, "name": chosen.get(label, {}).get("name", name), "found_as": name,
+                "conversion": chosen.get(label, {}).get("conversion", ""), "unit": unit_of(name),
+                "values": first.get(name, []),
+            }
+            for label, name in rows.names.items()
+        ]  # fmt: skip
+        named = (rows.metadata or {}).get("name")
+        preview = {
+            "columns": columns,
+            "battery": data_import.battery.name if data_import.battery else _name_in(rows, data_import.file_name),
+            "names_battery": isinstance(named, str) and bool(named),
+            "is_remembered": bool(chosen),
+        }
+        _remember(
+            data_import, format=rows.format, rows_in_file=rows.rows, skipped_columns=rows.skipped, preview=preview,
+            report=judge.report(), error="",
+        )  # fmt: skip
+        report.log(f"{rows.format}, {rows.rows} rows. Nothing is stored before somebody has looked at it.")
+        return {"rows": rows.rows, "findings": len(judge.findings())}
+    finally:
         rows.close()
 
 
@@ -85,11 +129,16 @@ def _has_no_others(battery: Battery, counts: Counts) -> bool:
     return Battery.objects.filter(pk=battery.pk, rows__lte=counts.stored + counts.repeated).exists()
 
 
-def _battery_of(rows: FileOfRows, file_name: str) -> Battery:
+def _battery_of(rows: FileOfRows, data_import: DataImport) -> tuple[Battery, bool]:
+    """And whether it is new."""
+    name = _name_in(rows, data_import.file_name)
+    is_new = not Battery.objects.filter(name=name).exists()
+    return battery_for_upload(name), is_new
+
+
+def _name_in(rows: FileOfRows, file_name: str) -> str:
     named = (rows.metadata or {}).get("name")
-    if isinstance(named, str) and named:
-        return battery_for_upload(named)
-    return battery_for_upload(_without_endings(file_name))
+    return named if isinstance(named, str) and named else _without_endings(file_name)
 
 
 def _without_endings(file_name: str) -> str:
@@ -110,8 +159,10 @@ def _take_metadata(battery: Battery, rows: FileOfRows, report: Progress) -> None
 
 
 def _store(data_import: DataImport, battery: Battery, rows: FileOfRows, counts: Counts, report: Progress) -> None:
+    judge = Judge()
     shown: list[dict[str, Any]] = []
     for chunk in rows.chunks():
+        judge.see(chunk)
         report.progress(counts.read / max(rows.rows, 1), f"{counts.read} of {rows.rows} rows")
         result = store_columns(battery.name, chunk, partial=True, battery_id=battery.pk)
         shown += [
@@ -128,6 +179,9 @@ def _store(data_import: DataImport, battery: Battery, rows: FileOfRows, counts: 
             first_rejections=shown,
         )
     report.log(f"{counts}.")
+    for finding in judge.findings():
+        report.log(finding.sentence)
+    _remember(data_import, report=judge.report())
 
 
 def _remember(data_import: DataImport, **values: Any) -> None:

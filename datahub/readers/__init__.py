@@ -26,6 +26,17 @@ GZIP_SIGNATURE = b"\x1f\x8b"
 ZIP_SIGNATURE = b"PK\x03\x04"
 
 
+TAKEN = "Files are HDF5 or Parquet of battery-data-toolkit, CSV, or the Battery Data Format."
+OTHERS = {
+    b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet or document", b"BZh": "a bzip2 archive", b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive", b"Rar!": "a RAR archive", b"SQLite format": "a database", b"\x7fELF": "a program",
+    b"MZ": "a program", b"MATLAB": "a MATLAB file", b"\x80\x04": "a pickle, which is not opened here",
+    b"<!DOC": "a web page", b"<html": "a web page", b"ARROW1": "an Arrow file",
+}  # fmt: skip
+CONTROLS = bytes(range(9)) + bytes(range(14, 32))  # in no text; tab, new line and form feed are
+
+
 class FileOfRows(Protocol):
     """A file that holds rows of one battery. Close it when done."""
 
@@ -61,12 +72,37 @@ def open_rows(path: Path, kinds: Mapping[str, str] | None = None, unpacked_bytes
 
         return ParquetRows(path.open("rb"), unpacked_bytes)
     if start[:4] == ZIP_SIGNATURE:
-        raise FileUnreadable(f"{path.name} is a ZIP archive; it is not unpacked here.", hint="Import the files in it.")
+        raise FileUnreadable(
+            f"{path.name} is a ZIP archive or a spreadsheet; it is not unpacked here.",
+            hint="Import the files in it; save a spreadsheet as CSV.",
+        )
+    if kind := what_is_no_text(path):
+        raise FileUnreadable(f"{path.name} is {kind}, which holds no rows of a battery.", hint=TAKEN)
     from datahub.readers.csv import CsvRows  # noqa: PLC0415  (beside its siblings)
 
     is_packed = start[:2] == GZIP_SIGNATURE
     opened = gzip.open(path, "rb") if is_packed else path.open("rb")  # noqa: SIM115  (the reader closes it)
     return CsvRows(cast(BinaryIO, opened), kinds or {}, unpacked_bytes)
+
+
+def what_is_no_text(path: Path) -> str:
+    """What a file is that is none of rows; empty where it may be text."""
+    with gzip.open(path, "rb") if _is_packed(path) else path.open("rb") as file:
+        try:
+            start = file.read(4096)
+        except (OSError, EOFError):
+            return "a broken gzip file"
+    for signature, kind in OTHERS.items():
+        if start.lstrip().startswith(signature):
+            return kind
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text in UTF-16"
+    return "no text" if start.translate(None, CONTROLS) != start else ""
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == GZIP_SIGNATURE
 
 
 def check_size(rows: int, row_bytes: int, most: int) -> None:

@@ -32,6 +32,7 @@ OWN_PAGES = {
     "twin.estimator": ("estimator", "estimator"),
     "prognosis.forecaster": ("forecaster", "forecaster"),
     "prognosis.forecastrun": ("forecast", "forecast"),
+    "datahub.dataimport": ("import", "import"),
     "prognosis.fleetforecast": ("fleet forecast", "fleet-forecast"),
     "prognosis.comparison": ("comparison", "comparison"),
 }

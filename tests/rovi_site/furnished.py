@@ -90,6 +90,7 @@ class Furnished:
         in_admin = re.match(r"admin/\w+/(\w+)/", route.pattern)
         record = by_name.get(in_admin[1] if in_admin else route.name.split("-")[0])
         return {
+            "import_id": self.data_import.pk,
             "name": self.battery.name, "battery_id": self.battery.pk, "run_id": self.run.pk,
             "fleet_id": self.fleet.pk, "comparison_id": self.comparison.pk,
             "job_id": self.job.pk, "set_id": self.parameter_set.pk, "pk": getattr(record, "pk", None),

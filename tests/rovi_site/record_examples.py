@@ -31,6 +31,7 @@ REQUESTS = {
     "POST /api/v1/batteries/{id}/truth/": [
         {"test_time": 600.0, "true_soc": 0.5, "true_capacity": 2.4, "true_r0": 0.031}
     ],
+    "POST /api/v1/imports/{id}/begin/": {"columns": {"I / mA": {"name": "current", "conversion": "reverse_milli"}}},
     "POST /api/v1/estimators/": {"battery": "cell 3", "kind": "joint_ukf", "preset": "nmc"},
     "POST /api/v1/estimators/{id}/follow/": {"promote_when_caught_up": True},
     "POST /api/v1/parameter-sets/fit/": {"battery": "cell 3", "title": "as new", "preset": "nmc", "capacity_ah": 2.5},
@@ -62,6 +63,7 @@ REQUESTS = {
 
 # What cannot be asked of these records is answered as its sibling.
 ANSWERED_LIKE = {
+    "POST /api/v1/imports/{id}/undo/": "GET /api/v1/imports/{id}/",
     "POST /api/v1/estimators/{id}/retry/": "POST /api/v1/estimators/{id}/promote/",
     "POST /api/v1/estimators/{id}/roll-back/": "POST /api/v1/estimators/{id}/promote/",
     "POST /api/v1/jobs/{id}/cancel/": "GET /api/v1/jobs/{id}/",
@@ -97,6 +99,7 @@ def test_record_examples(furnished, session):
         found[key] = told
     for key, sibling in ANSWERED_LIKE.items():
         found[key]["200"] = found[sibling]["200"]
+    found["POST /api/v1/imports/{id}/begin/"]["202"] = found["POST /api/v1/imports/"]["202"]
     EXAMPLES.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps({key: str(value) for key, value in refused.items()}, indent=1))
 

@@ -102,7 +102,16 @@ def bodies(routes):
 
 
 def takes_body(route):
-    return route.name.rpartition("-")[2] not in ("cancel", "retry", "rerun", "current", "promote", "back", "following")
+    return route.name.rpartition("-")[2] not in (
+        "cancel",
+        "retry",
+        "rerun",
+        "current",
+        "promote",
+        "back",
+        "following",
+        "undo",
+    )
 
 
 @pytest.mark.parametrize("routes", [REST, SEED], ids=["api", "seed"])
@@ -157,7 +166,9 @@ def test_every_route_of_rest_and_seed_paths_is_tried_here():
 OTHERS = {
     "metrics",  # for Prometheus, in plain text
     "api-docs", "battery-measured", "battery-series", "compare-form", "comparison", "comparison-series",
-    "consistency-series", "dashboard", "fit", "fleet-forecast", "fleet-form", "forecast", "forecast-scores-page",
+    "consistency-series", "dashboard", "export", "imports", "import",
+    "import-undo-page", "passport",
+    "fit", "fleet-forecast", "fleet-form", "forecast", "forecast-scores-page",
     "forecast-series", "forecasts", "home", "job", "job-cancel-page", "job-retry-page", "jobs", "login", "logout",
     "parameter-set", "parameter-set-series", "parameter-sets", "status", "version-act", "version-delete-results",
     "version-origin", "version-series",
