@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 
 import httpx
 import msgpack
@@ -240,16 +241,20 @@ def test_both_faces_have_the_same_methods_with_the_same_parameters():
     assert len(methods(Client)) > 20
 
 
-def test_it_installs_with_pip_and_brings_its_types(tmp_path):
-    pytest.importorskip("setuptools")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
+def test_what_is_packed_can_be_used_and_brings_its_types(tmp_path):
+    """What `pip install ./client` packs: the modules, the mark of types, the words of its page."""
     source = shutil.copytree(PROJECT / "client", tmp_path / "source")  # setuptools builds where the source lies
-    target = tmp_path / "installed"
-    subprocess.run([*install, str(target), str(source)], check=True, timeout=120)
-    assert (target / "rovi_client" / "py.typed").exists()
-    code = "import rovi_client, sys; print(rovi_client.__file__)"
+    code = f"import setuptools.build_meta as it; it.build_sdist({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, timeout=60, capture_output=True)
+    (path,) = tmp_path.glob("rovi?client-0.1.0.tar.gz")  # newer setuptools write an underscore
+    with tarfile.open(path) as packed:
+        packed.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / path.name.removesuffix(".tar.gz")
+    assert (unpacked / "README.md").exists()
+    assert (unpacked / "src" / "rovi_client" / "py.typed").exists()
+    code = "import rovi_client; print(rovi_client.__file__)"
     shown = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": str(target)}, cwd=tmp_path, capture_output=True, text=True,
-        check=True,
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(unpacked / "src")}, cwd=tmp_path, capture_output=True,
+        text=True, check=True,
     )  # fmt: skip
-    assert shown.stdout.startswith(str(target))
+    assert shown.stdout.startswith(str(unpacked))

@@ -63,6 +63,8 @@ REQUESTS = {
 
 # What cannot be asked of these records is answered as its sibling.
 ANSWERED_LIKE = {
+    "GET /fleet/data": "GET /api/v1/energy/quarters/",
+    "GET /fleet/forecast": "GET /api/v1/energy/forecast/",
     "POST /api/v1/imports/{id}/undo/": "GET /api/v1/imports/{id}/",
     "POST /api/v1/estimators/{id}/retry/": "POST /api/v1/estimators/{id}/promote/",
     "POST /api/v1/estimators/{id}/roll-back/": "POST /api/v1/estimators/{id}/promote/",

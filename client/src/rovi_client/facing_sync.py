@@ -261,6 +261,7 @@ class RowStream:
         self._patience = patience
         self._trying = Patience(patience)  # since the service was last heard of
         self._socket: ClientConnection | None = None
+        self._open = contextlib.ExitStack()  # holds the socket
 
     def __enter__(self) -> RowStream:
         self._connected()
@@ -317,11 +318,13 @@ class RowStream:
             wait: float | None = None
             error: RoviError
             try:
-                self._socket = connect(
-                    self._address,
-                    additional_headers=self._service.socket_headers,
-                    compression=None,
-                    proxy=None if self._service.is_here else True,
+                self._socket = self._open.enter_context(
+                    connect(
+                        self._address,
+                        additional_headers=self._service.socket_headers,
+                        compression=None,
+                        proxy=None if self._service.is_here else True,
+                    )
                 )
                 self.state.begin(self._socket.recv())
                 return self._socket
@@ -340,9 +343,8 @@ class RowStream:
             time.sleep(pause)
 
     def _drop(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._open.close()
+        self._socket = None
 
 
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".h5": "hdf5", ".hdf": "hdf5", ".hdf5": "hdf5"}
