@@ -172,15 +172,19 @@ class Judge:
 
 
 def _numbers(values: list[Any]) -> np.ndarray:
-    """NaN where there is none."""
+    """NaN where there is none, or an infinite one."""
     try:
-        return np.array([np.nan if value is None else value for value in values], dtype=float)
-    except (TypeError, ValueError):
-        return np.array([_number(value) for value in values], dtype=float)
+        found = np.array([np.nan if value is None else value for value in values], dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        found = np.array([_number(value) for value in values], dtype=float)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else np.nan
+    try:
+        return float(value) if isinstance(value, int | float) else np.nan
+    except OverflowError:
+        return np.inf
 
 
 def _note(finding: Finding, where: np.ndarray, first: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from datahub.errors import MappingRefused
 from datahub.models import ColumnMapping
-from datahub.readers import CHUNK_ROWS, FileOfRows
+from datahub.readers import FileOfRows
 from datahub.validators import is_column_name
 
 
@@ -81,8 +81,8 @@ class MappedRows:
         if len({name.lower() for name in self.names.values()}) < len(self.names):
             raise MappingRefused("columns", "Two columns would have the same name. Give one of them another name.")
 
-    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[dict[str, list[Any]]]:
-        for chunk in self._rows.chunks(rows):
+    def chunks(self, rows: int = 0) -> Iterator[dict[str, list[Any]]]:
+        for chunk in self._rows.chunks(rows) if rows else self._rows.chunks():
             found = {}
             for name, values in chunk.items():
                 wish = self._wished.get(name)

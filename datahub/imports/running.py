@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from datahub.units import unit_of
 
 SHOWN_REJECTIONS = 100
 SHOWN_ROWS = 20  # of a preview
+LONGEST_SHOWN = 200  # characters of a value in it
 ENDINGS = (".csv", ".tsv", ".txt", ".bdf", ".parquet", ".h5", ".hdf", ".hdf5", ".gz", ".zip")  # of data files
 
 
@@ -103,7 +105,7 @@ def run_preview(data_import: DataImport, report: Progress) -> dict[str, Any]:
             {
                 "label": label, "name": chosen.get(label, {}).get("name", name), "found_as": name,
                 "conversion": chosen.get(label, {}).get("conversion", ""), "unit": unit_of(name),
-                "values": first.get(name, []),
+                "values": [_readable(value) for value in first.get(name, [])],
             }
             for label, name in rows.names.items()
         ]  # fmt: skip
@@ -122,6 +124,16 @@ def run_preview(data_import: DataImport, report: Progress) -> dict[str, Any]:
         return {"rows": rows.rows, "findings": len(judge.findings())}
     finally:
         rows.close()
+
+
+def _readable(value: Any) -> Any:
+    """As JSON and PostgreSQL take it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str | bytes):
+        text = value if isinstance(value, str) else repr(value)
+        return text[:LONGEST_SHOWN].replace("\0", "")
+    return value
 
 
 def _has_no_others(battery: Battery, counts: Counts) -> bool:

@@ -77,7 +77,7 @@ def open_rows(path: Path, kinds: Mapping[str, str] | None = None, unpacked_bytes
             hint="Import the files in it; save a spreadsheet as CSV.",
         )
     if kind := what_is_no_text(path):
-        raise FileUnreadable(f"{path.name} is {kind}, which holds no rows of a battery.", hint=TAKEN)
+        raise FileUnreadable(f"{path.name} is {kind}; no rows can be read from it.", hint=TAKEN)
     from datahub.readers.csv import CsvRows  # noqa: PLC0415  (beside its siblings)
 
     is_packed = start[:2] == GZIP_SIGNATURE
@@ -97,7 +97,7 @@ def what_is_no_text(path: Path) -> str:
             return kind
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "text in UTF-16"
-    return "no text" if start.translate(None, CONTROLS) != start else ""
+    return "neither HDF5 nor Parquet nor text" if start.translate(None, CONTROLS) != start else ""
 
 
 def _is_packed(path: Path) -> bool:

@@ -85,6 +85,8 @@ MEANINGS = {
     "data": "The series, oldest first.",
     "spaceship_id": "Number of the asset.",
     "skipped": "Rows that were not taken, each with its reason.",
+    "first_skipped": "The first rows that were not taken, each with its reason.",
+    "first_warnings": "What to think of among the first rows.",
     "ships": "Assets, the greatest consumption first.",
     "index": "Which row of what was sent, from 0.",
     "code": "For programs.",

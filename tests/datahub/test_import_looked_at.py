@@ -103,7 +103,8 @@ def test_what_is_missing_or_no_number_is_told():
     ("content", "kind"),
     [
         (b"%PDF-1.7\n", "a PDF document"), (b"\x89PNG\r\n\x1a\n", "a picture"), (b"<!DOCTYPE html>", "a web page"),
-        (b"PK\x03\x04....", "a ZIP archive or a spreadsheet"), (b"test_time\0\0\0", "no text"),
+        (b"PK\x03\x04....", "a ZIP archive or a spreadsheet"),
+        (b"test_time\0\0\0", "neither HDF5 nor Parquet nor text"),
         ("test_time,voltage\n".encode("utf-16"), "text in UTF-16"), (b"\x80\x04\x95", "a pickle"),
     ],
 )  # fmt: skip
@@ -139,7 +140,7 @@ def test_a_preview_stores_nothing_and_what_is_chosen_then_is_stored_and_remember
     looked_at = preview(by=person)
     assert not Battery.objects.exists()
     assert [(column["label"], column["name"]) for column in looked_at.preview["columns"]] == [
-        ("t (min)", "t_min"), ("I / mA", "i_ma"), ("U", "u"), ("note", "note"),
+        ("t (min)", "t_min"), ("I / mA", "i_ma"), ("U", "U"), ("note", "note"),
     ]  # fmt: skip
     assert looked_at.preview["battery"] == "bench"
     assert {finding["column"] for finding in looked_at.report["findings"]} == {"test_time", "current", "voltage"}

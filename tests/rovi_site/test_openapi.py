@@ -116,6 +116,7 @@ SAID_IN_SEVERAL_SHAPES = {
     "result": "what came out: of a forecast columns, of a job whatever it found",
     "results": "the records of a page",
     "warnings": "what to think of: sentences, and of rows their index and code",
+    "skipped": "rows that were not taken: each, or of many their number",
     "state": "how it stands: a word, and of a battery with its sentence",
 }
 
