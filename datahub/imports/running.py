@@ -95,7 +95,8 @@ def run_preview(data_import: DataImport, report: Progress) -> dict[str, Any]:
     """
     rows = open_rows_apart(Path(data_import.file.path))
     try:
-        judge, first = Judge(), {}
+        judge = Judge()
+        first: dict[str, list[Any]] = {}
         for chunk in rows.chunks():
             first = first or {name: values[:SHOWN_ROWS] for name, values in chunk.items()}
             judge.see(chunk)
