@@ -90,6 +90,9 @@ MEANINGS = {
     "ships": "Assets, the greatest consumption first.",
     "index": "Which row of what was sent, from 0.",
     "code": "For programs.",
+    "model": "What foretells the energy.",
+    "tested": "How many forecasts were held against what happened.",
+    "made": "When it was made, UTC; null before.",
     "assets": "How many there are in it.",
     # --- audit
     "action": "What was done, in a word.",

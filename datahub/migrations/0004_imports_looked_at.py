@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datahub', '0002_keeping'),
+        ('datahub', '0003_filing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
