@@ -86,8 +86,8 @@ class ExportForm(forms.Form):
 
 @require_safe
 @page_for(Role.VIEWER)
-def export_page(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-    """With `what` in the address it is the file, so that an export can be kept as a link."""
+def export_page(request: HttpRequest) -> Any:
+    """A page; with `what` in the address it is the file, so that an export can be kept as a link."""
     form = ExportForm(request.GET if "what" in request.GET else None, initial={"batteries": request.GET.get("battery")})
     if form.is_bound and form.is_valid():
         try:
