@@ -61,7 +61,8 @@ def basic(username, password):
 
 
 def is_for_programs(route):
-    return route.pattern.startswith(("api/v1", "db/", "online/", "prognosis/"))
+    of_energy = ("fleet/data", "fleet/topusers", "fleet/forecast")
+    return route.pattern.startswith(("api/v1", "db/", *of_energy, "online/", "prognosis/"))
 
 
 def unsafe_doors():

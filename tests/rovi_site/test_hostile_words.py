@@ -15,6 +15,9 @@ ATTACK = (
     "'\"><script>rovi_attack()</script><img src=x onerror=rovi_attack()>{{ 7|add:7 }}{% now %}"
     "<a href=javascript:rovi_attack()>\u202egnp.exe</a></textarea></title><!-- \\ ${x} &lt;b&gt;"
 )
+SERVED_TO_PROGRAMS = (
+    "api/", "db/", "online/", "prognosis/", "healthz/", "charts/", "fleet/data", "fleet/topusers", "fleet/forecast",
+)  # fmt: skip
 NAMES = {
     "markup": f"cell {ATTACK}",
     "long": ("module 7/α/" + "αβγ/δ" * 60)[:254] + "ω",
@@ -35,7 +38,7 @@ def hostile(db, own_data_folder):
 def pages_of(furnished):
     """Addresses of all that answers HTML: pages with their tabs, and the admin."""
     for route in all_routes():
-        is_page = not route.pattern.startswith(("api/", "db/", "online/", "prognosis/", "healthz/", "charts/"))
+        is_page = not route.pattern.startswith(SERVED_TO_PROGRAMS)
         if is_page and route.name not in LEFT_OUT:
             yield route.path(furnished.values_for(route))
     name = quote(furnished.battery.name)
