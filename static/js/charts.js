@@ -196,7 +196,7 @@ const roviCharts = (() => {
 
   const render = (state) => {
     const traces = state.spec.panels.flatMap((panel, i) => tracesOf(panel, i, state.hidden));
-    state.element.setAttribute('role', 'img');
+    state.element.setAttribute('role', 'group');  // it holds buttons, which an img may not
     state.element.setAttribute('aria-label', state.spec.label);
     return Plotly.react(state.element, traces, layoutOf(state), config);
   };
