@@ -168,7 +168,6 @@ def test_every_route_of_rest_and_seed_paths_is_tried_here():
 
 OTHERS = {
     "metrics",  # for Prometheus, in plain text
-    "fleet-data", "fleet-energy-forecast", "fleet-top-users",  # tests/fleet tries these
     "battery-act", "battery-coverage", "estimator", "estimator-series", "estimators", "fleet-act", "fleet-export",
     "fleet-undo", "forecaster", "forecasters", "jobs-retry-failed", "search", "token-revoke", "tokens",
     "api-docs", "battery-measured", "battery-series", "compare-form", "comparison", "comparison-series",
