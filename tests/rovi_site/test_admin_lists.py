@@ -44,6 +44,8 @@ def copies(record, batteries):
                 setattr(made, field.attname, uuid.uuid4())
             elif field.is_relation and field.related_model is Battery:
                 setattr(made, field.attname, battery.pk)
+            elif field.unique and isinstance(field, models.IntegerField) and not field.primary_key:
+                setattr(made, field.attname, (getattr(record, field.attname) or 0) + number)
             elif (field.unique or field.name in together) and isinstance(field, models.CharField):
                 setattr(made, field.attname, f"{number}{getattr(record, field.attname)}"[: field.max_length])
         yield made
