@@ -25,7 +25,8 @@ SECONDS_BETWEEN_LOOKS = "1"  # at a job
 
 def shared(viewset: type[Any]) -> type[Any]:
     """The viewset with all that every answer under /api/ has; its name and description stay its own."""
-    return type(viewset.__name__, (Shared, viewset), {"__doc__": viewset.__doc__, "__module__": viewset.__module__})
+    first = SharedByRecords if hasattr(viewset, "get_serializer") else Shared
+    return type(viewset.__name__, (first, viewset), {"__doc__": viewset.__doc__, "__module__": viewset.__module__})
 
 
 class Shared:
@@ -45,12 +46,6 @@ class Shared:
             setattr(self, method, done_once(request, self._telling_where(handler)))
         elif self.action in CHANGES and "If-Match" in request.headers:
             setattr(self, method, self._only_if_unchanged(handler, request.headers["If-Match"]))
-
-    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        serializer = super().get_serializer(*args, **kwargs)  # type: ignore[misc]
-        if self.action in READS and FIELDS in self.request.query_params:
-            _keep_only(serializer, self.request.query_params[FIELDS])
-        return serializer
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
@@ -72,7 +67,7 @@ class Shared:
         """Fields that a PATCH takes; all of them where there is none and deleting is the only change."""
         if not hasattr(self, "partial_update") or "patch" not in self.http_method_names:  # type: ignore[attr-defined]
             return list(data)
-        fields = self.get_serializer().fields
+        fields = self.get_serializer().fields  # type: ignore[attr-defined]
         return [name for name in data if name in fields and not fields[name].read_only]
 
     def _only_if_unchanged(self, handler: Handler, if_match: str) -> Handler:
@@ -109,6 +104,16 @@ class Shared:
             return response
 
         return make
+
+
+class SharedByRecords(Shared):
+    """Of viewsets that have a serializer: whoever describes a view by OPTIONS asks whether it has one."""
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        serializer = super().get_serializer(*args, **kwargs)  # type: ignore[misc]
+        if self.action in READS and FIELDS in self.request.query_params:
+            _keep_only(serializer, self.request.query_params[FIELDS])
+        return serializer
 
 
 def _keep_only(serializer: Any, told: str) -> None:
