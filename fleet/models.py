@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from energykit.quarters import labelled
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -143,6 +145,10 @@ class EnergyForecast(models.Model):
 
     def __str__(self) -> str:
         return f"forecast {self.pk} of {self.asset or 'all assets'}"
+
+    @property
+    def begins(self) -> str:
+        return labelled(self.start)
 
     def values(self, field: str) -> np.ndarray:
         """(quarters,) kWh of `expected`, `low` or `high`."""

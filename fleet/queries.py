@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import Max, Min
 
 from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, ends, labelled
 from fleet import tables
 from fleet.accounting.recomputing import max_gap, span_around
 from fleet.errors import NoSuchAsset
-from fleet.models import Asset, EnergyForecast, Quarter
+from fleet.models import Asset, EnergyDay, EnergyForecast, EnergyMonth, Quarter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,10 @@ class Known:
     @property
     def is_whole(self) -> bool:
         return self.covered >= QUARTER
+
+    @property
+    def covered_seconds(self) -> float:
+        return self.covered / MICROSECONDS
 
 
 def asset_numbered(number: int) -> Asset:
@@ -185,6 +190,58 @@ def fleet_energy(start: int, end: int, resolution: str = "quarter") -> list[Flee
     """By kind, of the spans (RESOLUTIONS) that begin in `start <= … < end`, µs, in order."""
     rows = tables.fleet_sums(connection, RESOLUTIONS[resolution], _seconds_up(start), _seconds_up(end))
     return [FleetSum(*row) for row in rows]
+
+
+def sums_of_asset(asset: Asset, start: int, end: int, resolution: str) -> list[FleetSum]:
+    """One asset's spans (RESOLUTIONS) that begin in `start <= … < end`, s, in order."""
+    kept = {"quarter": Quarter, "day": EnergyDay, "month": EnergyMonth}[resolution]
+    rows = kept.objects.filter(asset=asset, start__gte=start, start__lt=end).order_by("start")
+    return [
+        FleetSum(begin, asset.kind, energy, charged, covered, 1)
+        for begin, energy, charged, covered in rows.values_list("start", "energy", "charged", "covered")
+    ]
+
+
+@dataclass(frozen=True)
+class Used:
+    """What an asset used in a window, kWh."""
+
+    number: int
+    name: str
+    kind: str
+    energy: float
+    price: float | None
+    currency: str
+
+    @property
+    def title(self) -> str:
+        return self.name or f"{self.kind} {self.number}"
+
+    @property
+    def cost(self) -> float | None:
+        return None if self.price is None else self.energy * self.price
+
+
+def used_between(start: int, end: int) -> list[Used]:
+    """All assets that used anything in the quarters that begin in `start <= … < end`, s, most first."""
+    sums = dict(tables.energy_by_asset(connection, parts_of(start, end), None))
+    assets = Asset.objects.values_list("number", "name", "kind", "price", "currency")
+    found = [
+        Used(number, name, kind, sums[number], price, currency)
+        for number, name, kind, price, currency in assets
+        if number in sums
+    ]
+    return sorted(found, key=lambda used: (-used.energy, used.number))
+
+
+def known_span(asset: Asset | None) -> tuple[int, int] | None:
+    """Where the first quarter of an asset, or of all, begins and where the last one ends, s."""
+    if asset is None:
+        first, last = tables.first_quarter(connection), tables.last_quarter(connection)
+    else:
+        told = Quarter.objects.filter(asset=asset).aggregate(first=Min("start"), last=Max("start"))
+        first, last = told["first"], told["last"]
+    return None if first is None or last is None else (first, last + QUARTER_SECONDS)
 
 
 def _seconds_up(time: int) -> int:

@@ -301,6 +301,17 @@ def first_quarter(connection: BaseDatabaseWrapper) -> int | None:
     return found
 
 
+def last_quarter(connection: BaseDatabaseWrapper) -> int | None:
+    """Beginning of the last quarter of all, s."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT MAX(last) FROM (SELECT (SELECT MAX(start) FROM {QUARTERS} WHERE asset_id = fleet_asset.id) "
+            "AS last FROM fleet_asset) AS each"
+        )
+        found: int | None = cursor.fetchone()[0]
+    return found
+
+
 def fleet_sums(connection: BaseDatabaseWrapper, table: str, first: int, end: int) -> Rows:
     """(start, kind, kWh, kWh charged, µs covered, assets) of all assets of a kind together."""
     with connection.cursor() as cursor:

@@ -38,6 +38,7 @@ ENTRIES = (
     ("Estimators", "estimators", ("/estimators/", "/admin/twin/estimator/")),
     ("Cell models", "parameter-sets", ("/parameter-sets/", "/fit/", "/admin/twin/parameterset/")),
     ("Forecasts", "forecasts", ("/forecasts/", "/forecasters", "/admin/prognosis/")),
+    ("Energy", "energy", ("/energy/", "/admin/fleet/")),
     ("Import", "imports", ("/import/", "/export", "/passport/")),
     ("Jobs", "jobs", ()),
     ("Status", "status", ()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
 
+from django.apps import apps
 from django.db.models import Q
 
 from datahub.models import Battery
@@ -22,7 +23,14 @@ def make_sources() -> list[Source]:
         Source("twin", twins_since),
         Source("job", jobs_since),
         Source("forecast", forecasts_since),
+        *([Source("asset", assets_since)] if apps.is_installed("fleet") else []),
     ]
+
+
+def assets_since(since: float) -> Iterable[tuple[int, Hashable]]:
+    from fleet.models import Asset  # noqa: PLC0415  (that room may be left out)
+
+    return Asset.objects.filter(last_received__gte=since).order_by().values_list("pk", "changes")
 
 
 def batteries_since(since: float) -> Iterable[tuple[int, Hashable]]:

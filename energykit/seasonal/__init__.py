@@ -3,6 +3,7 @@
 from energykit.seasonal.errors import TooLittleHistory
 from energykit.seasonal.forecasting import LEVELS, QuarterForecast, forecast
 from energykit.seasonal.naive import as_a_week_ago
+from energykit.seasonal.outliers import outlying
 from energykit.seasonal.rolling import Score, rolling_scores
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "TooLittleHistory",
     "as_a_week_ago",
     "forecast",
+    "outlying",
     "rolling_scores",
 ]

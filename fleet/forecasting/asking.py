@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from energykit.quarters import QUARTER, QUARTER_SECONDS
 from fleet import ports
 from fleet.errors import NoHistory, NoSuchModel
 from fleet.forecasting.names import BUILT_IN, SEASONAL
 from fleet.models import Asset
-from fleet.queries import asset_numbered, newest_reading
+from fleet.queries import asset_numbered, known_span
 from jobs.models import Job
 from jobs.queue import enqueue
 
@@ -53,8 +52,8 @@ def request_forecasts(asked: Asked, by: Any) -> Job:
 
 
 def next_start(asset: Asset | None) -> int:
-    """Beginning (s) of the first quarter that no reading reaches into. Raises NoHistory."""
-    newest = newest_reading() if asset is None else asset.last_time
-    if newest is None:
+    """Where the last quarter that is known ends, s. Raises NoHistory."""
+    span = known_span(asset)
+    if span is None:
         raise NoHistory
-    return (newest // QUARTER + 1) * QUARTER_SECONDS
+    return span[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, path
 
@@ -82,3 +83,14 @@ urlpatterns: list[URLPattern] = [
     path("login", LoginPage.as_view(), name="login"),
     path("logout", auth_views.LogoutView.as_view(), name="logout"),
 ]
+
+if apps.is_installed("fleet"):
+    from rovi_site.pages import energy
+
+    urlpatterns += [
+        path("energy", energy.energy_page, name="energy"),
+        path("energy/forecast", energy.forecast_energy, name="energy-forecast-page"),
+        path("energy/<int:number>", energy.asset_page, name="energy-asset"),
+        path("charts/energy", energy.energy_series, name="energy-series"),
+        path("charts/energy/<int:number>", energy.asset_energy_series, name="energy-asset-series"),
+    ]

@@ -4,7 +4,7 @@
    A panel's `limits` are the ends of its axis of values where these are not those of its lines.
    x may be { …, isDate: true }: then t are milliseconds since 1970, and ticks are dates.
    spec.events: [{ at, number, tone, words }] are drawn as numbered lines.
-   line: { t, y, name, colour, dashed, points, sd, lower, upper, inner_lower, inner_upper, band_share }
+   line: { t, y, name, colour, dashed, points, bars, sd, lower, upper, inner_lower, inner_upper, band_share }
    y in the unit of the panel's title, t in the unit of x */
 'use strict';
 
@@ -70,6 +70,10 @@ const roviCharts = (() => {
         fillcolor: faded(colour, Number(token('--band'))), line: { width: 0 }, name: `${plain(line.name)} inner band`,
       });
     }
+    if (line.bars) {
+      traces.push({ x: line.t, y: line.y, yaxis, visible, type: 'bar', width: line.width, offset: 0, name: plain(line.name), marker: { color: colour, line: { width: 0 } }, hovertemplate: `${plain(line.name)} %{y:${line.format || '.4~g'}} ${plain(line.unit)}<extra></extra>` });
+      return traces;
+    }
     if (line.points) {
       traces.push({
         x: line.t, y: line.y, yaxis, visible, type: 'scatter', mode: 'markers', name: plain(line.name), marker: { size: 5, color: colour },
@@ -132,7 +136,7 @@ const roviCharts = (() => {
     const axis = { gridcolor: line, linecolor: token('--edge'), tickcolor: token('--edge'), zerolinecolor: line, automargin: true, tickfont: { size: 12 }, separatethousands: true, exponentformat: 'none' };
     const narrow = element.clientWidth < 560;
     const layout = {
-      paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, hovermode: 'x unified', autosize: true,
+      paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false, barmode: 'relative', hovermode: 'x unified', autosize: true,
       separators: '.\u202f', font: { family: token('--font'), size: 12, color: token('--text') }, margin: { l: 56, r: 12, t: 28, b: 40 },
       hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
       uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from energykit.seasonal import LEVELS, TooLittleHistory, as_a_week_ago, forecast, rolling_scores
+from energykit.seasonal import LEVELS, TooLittleHistory, as_a_week_ago, forecast, outlying, rolling_scores
 from energykit.seasonal.terms import design, frequencies, penalties
 
 DAY = 96
@@ -151,3 +151,14 @@ def test_quantiles_are_where_their_levels_say():
     history, truth = np.split(loads(300, 29 * DAY, 0.0), [28 * DAY], axis=1)
     below = (truth[:, :, None] <= forecast(history, MONDAY, DAY).quantiles).mean(axis=(0, 1))
     assert below == pytest.approx(LEVELS, abs=0.02)
+
+
+def test_what_is_unlike_other_days_is_outlying():
+    """By hand: seven days alike but for 1 more every other day; 20 more on one quarter is marked, and no other."""
+    quarter = np.arange(7 * DAY)
+    load = 10 + 5 * np.sin(2 * np.pi * quarter / DAY) + (quarter // DAY % 2)
+    load[3 * DAY + 40] += 20
+    load[100] = np.nan
+    assert np.flatnonzero(outlying(load, MONDAY)).tolist() == [3 * DAY + 40]
+    assert not outlying(load[: 3 * DAY], MONDAY).any()
+    assert not outlying(np.full(7 * DAY, np.nan), MONDAY).any()

@@ -96,7 +96,8 @@ class Furnished:
             "job_id": self.job.pk, "set_id": self.parameter_set.pk, "pk": getattr(record, "pk", None),
             "object_id": getattr(record, "pk", None), "id": getattr(record, "pk", None),
             "token_key": self.token.token_key, "format": "json", "content_type_id": 1, "row_id": 2, "url": "nowhere",
-            "app_label": "jobs", "asset_id": self.asset.pk, "estimator_id": self.estimator.pk, "verb": "follow",
+            "app_label": "jobs", "asset_id": self.asset.pk, "number": self.asset.number,
+            "estimator_id": self.estimator.pk, "verb": "follow",
             "forecaster_id": self.forecaster.pk,
         }  # fmt: skip
 

@@ -64,6 +64,11 @@ DOORS = {
     "job": "GET viewer",
     "job-cancel-page": "POST operator",
     "job-retry-page": "POST operator",
+    "energy": "GET viewer",
+    "energy-forecast-page": "POST operator",
+    "energy-asset": "GET viewer",
+    "energy-series": "GET viewer",
+    "energy-asset-series": "GET viewer",
     "status": "GET viewer",
     # --- seed paths
     "db-register": "POST operator",
