@@ -60,21 +60,31 @@ def read_batch(request: HttpRequest, query: Mapping[str, Any]) -> ReadBatch:
     """Raises ReadingsRefused, NotJson, UnsupportedMediaType. `units` and `interval` of a file stand in the query."""
     content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() or "application/json"
     body = _body_of(request)
-    wrong: dict[str, Any] = {}
-    if content_type == "application/json":
-        given = _json(body)
-        units, interval = given.get("units"), given.get("interval")
-        columns = _columns_of_json(given.get("data"), wrong)
-    elif content_type in (CSV, PARQUET):
-        units, interval = query.get("units"), query.get("interval")
-        columns = _columns_of_file(body, content_type, wrong)
-    else:
+    if content_type in (CSV, PARQUET):
+        return read_file(body, content_type, query.get("units"), query.get("interval"))
+    if content_type != "application/json":
         raise UnsupportedMediaType(content_type[:100])
+    wrong: dict[str, Any] = {}
+    given = _json(body)
+    columns = _columns_of_json(given.get("data"), wrong)
+    is_energy, length = _units(given.get("units"), wrong), _interval(given.get("interval"), wrong)
+    if columns is None or wrong:
+        raise ReadingsRefused(wrong)
+    return _checked(columns, is_energy, length)
+
+
+def read_file(
+    body: bytes, content_type: str, units: object, interval: object = None, number: int | None = None
+) -> ReadBatch:
+    """A file of readings, CSV or PARQUET; `number` is of the asset that they are of where it has no spaceship_id.
+
+    Raises ReadingsRefused.
+    """
+    wrong: dict[str, Any] = {}
+    columns = _columns_of_file(body, content_type, wrong, number)
     is_energy, length = _units(units, wrong), _interval(interval, wrong)
     if columns is None or wrong:
         raise ReadingsRefused(wrong)
-    if content_type == "application/json":
-        return _checked(columns, is_energy, length)
     import pyarrow as pa  # noqa: PLC0415  (a web process boots without it)
 
     try:
@@ -130,7 +140,9 @@ def _columns_of_json(data: object, wrong: dict[str, Any]) -> list[list[Any]] | N
     return found if _has_good_size(len(found[0]), wrong) else None
 
 
-def _columns_of_file(body: bytes, content_type: str, wrong: dict[str, Any]) -> list[Any] | None:
+def _columns_of_file(
+    body: bytes, content_type: str, wrong: dict[str, Any], number: int | None = None
+) -> list[Any] | None:
     import pyarrow as pa  # noqa: PLC0415  (a web process boots without it)
     import pyarrow.csv  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
@@ -146,6 +158,8 @@ def _columns_of_file(body: bytes, content_type: str, wrong: dict[str, Any]) -> l
             texts = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), null_values=[""])
             texts.strings_can_be_null = True
             table = pyarrow.csv.read_csv(BytesIO(body), convert_options=texts)
+        if number is not None and COLUMNS[0] not in table.column_names:
+            table = table.append_column(COLUMNS[0], pa.array([number] * table.num_rows, pa.int64()))
         return _columns_of_table(table, content_type, wrong)
     except (pa.ArrowException, OSError, ValueError, KeyError):
         wrong["data"] = [f"The body cannot be read as {content_type}."]

@@ -85,10 +85,11 @@ urlpatterns: list[URLPattern] = [
 ]
 
 if apps.is_installed("fleet"):
-    from rovi_site.pages import energy
+    from rovi_site.pages import energy, energy_upload
 
     urlpatterns += [
         path("energy", energy.energy_page, name="energy"),
+        path("energy/upload", energy_upload.upload_page, name="energy-upload"),
         path("energy/forecast", energy.forecast_energy, name="energy-forecast-page"),
         path("energy/<int:number>", energy.asset_page, name="energy-asset"),
         path("charts/energy", energy.energy_series, name="energy-series"),

@@ -66,6 +66,7 @@ DOORS = {
     "job-retry-page": "POST operator",
     "energy": "GET viewer",
     "energy-forecast-page": "POST operator",
+    "energy-upload": "GET operator, POST operator",
     "energy-asset": "GET viewer",
     "energy-series": "GET viewer",
     "energy-asset-series": "GET viewer",

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
@@ -149,3 +150,53 @@ def test_windows(query, start, words):
 
     window = window_of(QueryDict(query), START, START + 10_800)
     assert (window.start_text, window.words) == (start, words)
+
+
+CSV = b"""spaceship_id,datetime,value
+1,2018-08-24T00:00:00Z,12
+1,2018-08-24T01:00:00Z,26
+2,2018-08-24T00:00:00Z,
+2,2018-08-24T01:00:00Z,5
+"""
+
+
+def upload(client, content, name="readings.csv", **fields):
+    return client.post("/energy/upload", {"file": SimpleUploadedFile(name, content), "units": "kWh", **fields})
+
+
+def test_a_file_is_looked_at_and_nothing_is_stored(client):
+    answer = upload(client, CSV, look="1", part="1")
+    words = text_of(answer)
+    assert answer.status_code == 200
+    assert "4, 1 without a number" in words
+    assert "2018-08-24T00:00:00Z to 2018-08-24T01:00:00Z" in words
+    assert not Asset.objects.exists()
+
+
+def test_a_file_is_stored(client):
+    answer = upload(client, CSV)
+    assert answer.status_code == 302
+    assert answer.url == "/energy?from=2018-08-24T00:00:00Z&to=2018-08-24T01:15:00Z"
+    assert client.get("/charts/energy/1?from=start").json()["lines"][0]["y"][:5] == [3.0] * 4 + [6.5]
+
+
+def test_a_file_of_one_asset_needs_no_column_of_numbers(client):
+    answer = upload(client, b"datetime,value\n2018-08-24T00:00:00Z,12\n", number="7")
+    assert answer.url.startswith("/energy/7?")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"datetime,value\n2018-08-24T00:00:00Z,12\n", "a.csv", "It has no column spaceship_id"),
+        (CSV.replace(b",12", b",-12"), "a.csv", "Row 1"),
+        (CSV.replace(b"2018-08-24T01:00:00Z,26", b"soon,26"), "a.csv", "Row 2"),
+        (b"\x00\xff", "a.parquet", "cannot be read"),
+        (CSV, "a.xlsx", "must end in one of"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_and_nothing_stored(client, content, name, told):
+    answer = upload(client, content, name)
+    assert answer.status_code == 400
+    assert told in text_of(answer)
+    assert not Asset.objects.exists()
