@@ -27,8 +27,9 @@ register.filter("skipped_in_words", skipped_in_words)
 
 
 @register.filter
-def number(value: float | None, digits: int = 1) -> str:
-    return numbers.number(value, int(digits))
+def number(value: float | str | None, digits: int = 1) -> str:
+    """A name that a template finds nothing for is '' there."""
+    return numbers.number(None if isinstance(value, str) else value, int(digits))
 
 
 @register.filter

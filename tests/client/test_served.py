@@ -32,6 +32,8 @@ def blocks(page):
 
 def run(code, server, folder):
     code = code.replace("admin:PASSWORD@127.0.0.1:8000", f"admin:{server.password}@127.0.0.1:{server.port}")
+    # pyarrow's threads may abort an interpreter that ends right after reading a file.
+    code += "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": str(SOURCE)}, timeout=120,
         capture_output=True, text=True, check=False,

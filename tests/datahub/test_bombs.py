@@ -87,7 +87,7 @@ def test_a_zip_is_not_unpacked(tmp_path):
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("rows.csv", bytes(2**26))
-    assert why_refused(path) == "bomb.zip is a ZIP archive; it is not unpacked here."
+    assert why_refused(path) == "bomb.zip is a ZIP archive or a spreadsheet; it is not unpacked here."
 
 
 def test_more_columns_than_any_table_has_are_refused(tmp_path):

@@ -154,9 +154,9 @@ def test_quantiles_are_where_their_levels_say():
 
 
 def test_what_is_unlike_other_days_is_outlying():
-    """By hand: seven days alike but for 1 more every other day; 20 more on one quarter is marked, and no other."""
+    """By hand: seven days alike but for 0.5 more every other day; 20 more on one quarter is marked, and no other."""
     quarter = np.arange(7 * DAY)
-    load = 10 + 5 * np.sin(2 * np.pi * quarter / DAY) + (quarter // DAY % 2)
+    load = 10 + 5 * np.sin(2 * np.pi * quarter / DAY) + 0.5 * (quarter // DAY % 2)
     load[3 * DAY + 40] += 20
     load[100] = np.nan
     assert np.flatnonzero(outlying(load, MONDAY)).tolist() == [3 * DAY + 40]

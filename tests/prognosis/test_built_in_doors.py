@@ -97,7 +97,7 @@ def test_the_admin_registers_a_built_in_kind_and_forecasts_chosen_batteries(batt
     assert client.post("/admin/prognosis/forecaster/add/", form).status_code == 302
     made = Forecaster.objects.get()
     assert (made.kind, made.options, made.is_current) == ("ageing", {"preset": "nca"}, True)
-    chosen = {"action": "forecast_batteries", "_selected_action": [battery.pk]}
+    chosen = {"action": "forecast_batteries", "_selected_action": [battery.pk], "sure": "yes"}
     answer = client.post("/admin/datahub/battery/", chosen)
     assert answer.url == reverse("fleet-forecast", args=[FleetForecast.objects.get().pk])
 

@@ -32,6 +32,7 @@ from twin.models import Estimator, EstimatorProgress  # noqa: E402
 from twin.queries import current_estimator, estimates  # noqa: E402
 
 OURS = ("access", "jobs", "datahub", "twin", "prognosis")
+LATER = ("fleet",)  # rooms that the first release did not have
 FIRST = "0001_initial"
 GONE = {"twin_estimatorprogress": ("lease_until",)}  # until when somebody held it then; the shards' leases count now
 GRANTED = ("auth_permission", "auth_group_permissions")  # what is new may be done from then on
@@ -103,6 +104,8 @@ def main() -> None:
         f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations() if app in OURS
     )
 
+    for app in LATER:
+        call_command("migrate", app, "zero", verbosity=0)
     for app in reversed(OURS):
         call_command("migrate", app, FIRST, verbosity=0)
     there = columns_now()

@@ -97,4 +97,4 @@ def test_the_admin_lists_by_consistency(admin_client):
     assert [names(choice) for choice in ("inconsistent", "noted", "consistent", "open")] == [
         ["sure"], [], ["right"], ["new"],
     ]  # fmt: skip
-    assert "▲ inconsistent" in admin_client.get(address).content.decode()
+    assert "Inconsistent</span>" in admin_client.get(address).content.decode()
