@@ -13,6 +13,7 @@ from datahub.models import Battery
 from prognosis.errors import ResultMissing
 from prognosis.models import Comparison
 from prognosis.queries import latest_runs, runs_of
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.clocks import offset_of
 from rovi_site.pages.comparing import comparison_lines
 from rovi_site.pages.coverage import events_of
@@ -25,24 +26,24 @@ from rovi_site.pages.series import rows_series, rows_series_after, truth_series
 
 @require_GET
 @page_for(Role.VIEWER)
-def battery_series(request: HttpRequest, battery_id: int) -> JsonResponse:
+def battery_series(request: HttpRequest, battery_id: int) -> ChartAnswer:
     battery = Battery.objects.filter(pk=battery_id).first()
     if battery is None:
         raise Http404(f"There is no battery {battery_id}.")
     if "count" in request.GET:
-        return JsonResponse({"record": _record(battery)})
+        return ChartAnswer({"record": _record(battery)})
     offset = offset_of(battery)
     shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0, offset)
     answer = {"range": _range(shown), "record": _record(battery), "clock_offset": offset}
     after = _whole(request.GET.get("after"))
     if after is not None:
-        return JsonResponse(
+        return ChartAnswer(
             answer
             | _newer(
                 battery, after, _whole(request.GET.get("after_estimate")) or 0, request.GET.get("after_series", "")
             )
         )
-    return JsonResponse(answer | _all(battery, shown))
+    return ChartAnswer(answer | _all(battery, shown))
 
 
 @require_GET
@@ -52,18 +53,18 @@ def forecast_series(request: HttpRequest, run_id: int) -> JsonResponse:
     if run is None:
         raise Http404(f"There is no forecast {run_id}.")
     try:
-        return JsonResponse({**forecast_lines(run), "past": past_lines(run), "since": since_lines(run)})
+        return ChartAnswer({**forecast_lines(run), "past": past_lines(run), "since": since_lines(run)})
     except ResultMissing as missing:
         return JsonResponse({"error": f"{missing.message} {missing.hint}"}, status=missing.status)
 
 
 @require_GET
 @page_for(Role.VIEWER)
-def comparison_series(request: HttpRequest, comparison_id: int) -> JsonResponse:
+def comparison_series(request: HttpRequest, comparison_id: int) -> ChartAnswer:
     comparison = Comparison.objects.filter(pk=comparison_id).first()
     if comparison is None:
         raise Http404(f"There is no comparison {comparison_id}.")
-    return JsonResponse(comparison_lines(comparison))
+    return ChartAnswer(comparison_lines(comparison))
 
 
 def _all(battery: Battery, shown: TimeRange) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest
 from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
 from access.roles import Role
 from datahub.models import Battery
 from rovi_site import tables
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.gaps import with_gaps
 from rovi_site.pages.numbers import number
 from rovi_site.pages.ranges import TimeRange, range_of
@@ -70,7 +71,7 @@ def _facts(verdict: dict[str, Any]) -> list[tuple[str, str]]:
 
 @require_GET
 @page_for(Role.VIEWER)
-def consistency_series(request: HttpRequest, battery_id: int) -> JsonResponse:
+def consistency_series(request: HttpRequest, battery_id: int) -> ChartAnswer:
     """Innovations with the deviation that was expected of each, in mV, and means of NIS, over the range."""
     battery = Battery.objects.filter(pk=battery_id).first()
     if battery is None:
@@ -78,13 +79,13 @@ def consistency_series(request: HttpRequest, battery_id: int) -> JsonResponse:
     shown = range_of(request.GET, battery.first_test_time or 0.0, battery.last_test_time or 0.0)
     estimator = shown_estimators().filter(battery=battery).first()
     if estimator is None or not estimator.progress.rows_stepped:
-        return JsonResponse({"empty": "No estimates in this range."})
+        return ChartAnswer({"empty": "No estimates in this range."})
     innovations, means = _innovations(estimator.pk, shown), _means(estimator.pk, shown)
     if not innovations["t"]:
-        return JsonResponse({"empty": "This estimator predicted no voltage in this range."})
+        return ChartAnswer({"empty": "This estimator predicted no voltage in this range."})
     verdict = estimator.progress.verdict or {}
     band = [verdict.get("low"), verdict.get("high")] if verdict.get("windows") else list(BAND_OF_WHITE_ERRORS)
-    return JsonResponse({"innovations": innovations, "nis": means, "band": band, "sigmas": SIGMAS})
+    return ChartAnswer({"innovations": innovations, "nis": means, "band": band, "sigmas": SIGMAS})
 
 
 def _innovations(estimator_id: int, shown: TimeRange) -> dict[str, Any]:

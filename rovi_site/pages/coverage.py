@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from django.db import connection
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest
 from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
@@ -16,6 +16,7 @@ from access.roles import Role
 from datahub.models import Battery, DataImport
 from datahub.queries import read_window
 from rovi_site import tables
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.gaps import GAP_STEPS
 from rovi_site.pages.ranges import range_of
 from twin.models import Recomputed, VersionChange
@@ -29,7 +30,7 @@ SHOWN_EVENTS = 5
 
 @require_GET
 @page_for(Role.VIEWER)
-def battery_coverage(request: HttpRequest, battery_id: int) -> JsonResponse:
+def battery_coverage(request: HttpRequest, battery_id: int) -> ChartAnswer:
     """`parts` of the range (rows, late), `gaps` (from, to, s), `late` rows, `refused` of files, and counters."""
     battery = Battery.objects.filter(pk=battery_id).first()
     if battery is None:
@@ -52,7 +53,7 @@ def battery_coverage(request: HttpRequest, battery_id: int) -> JsonResponse:
         answer["gaps"] = tables.select_steps(connection, *span, GAP_STEPS * step, SHOWN) if step else []
         answer["usual_step"] = step
         answer["late"] = tables.select_late(connection, *span, SHOWN) if battery.late_rows else []
-    return JsonResponse(answer)
+    return ChartAnswer(answer)
 
 
 def _parts(counted: Sequence[tuple[int, int, int]]) -> list[list[int]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
@@ -30,6 +30,7 @@ from fleet.queries import (
     sources_of,
     used_between,
 )
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.energy_range import PRESETS, window_of
 from rovi_site.pages.energy_series import asset_series, fleet_series
 
@@ -81,9 +82,9 @@ def energy_page(request: HttpRequest) -> HttpResponse:
 def energy_series(request: HttpRequest) -> HttpResponse:
     times = known_span(None)
     if times is None:
-        return JsonResponse({"lines": []})
+        return ChartAnswer({"lines": []})
     window = window_of(request.GET, *times)
-    return JsonResponse(fleet_series(window, Asset.objects.count()))
+    return ChartAnswer(fleet_series(window, Asset.objects.count()))
 
 
 # --- one asset -------------------------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ def asset_page(request: HttpRequest, number: int) -> HttpResponse:
 def asset_energy_series(request: HttpRequest, number: int) -> HttpResponse:
     asset = _asset(number)
     span = known_span(asset)
-    return JsonResponse(asset_series(asset, window_of(request.GET, *span)) if span else {"lines": []})
+    return ChartAnswer(asset_series(asset, window_of(request.GET, *span)) if span else {"lines": []})
 
 
 # --- forecasts -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 from access.decorators import page_for
 from access.roles import Role, role_of
 from jobs.queries import jobs_of
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.health import Health, doubt_about, health_of
 from rovi_site.pages.numbers import UNKNOWN, count, duration, number
 from rovi_site.pages.parameters import parameters_in_words
@@ -176,13 +177,13 @@ def _share_of_data(estimator: Estimator) -> tuple[str, str, float] | None:
 
 @require_GET
 @page_for(Role.VIEWER)
-def estimator_series(request: HttpRequest, estimator_id: int) -> JsonResponse:
+def estimator_series(request: HttpRequest, estimator_id: int) -> ChartAnswer:
     """The OCV that a built-in estimator goes by, as static/js/charts.js takes it; nothing for a script."""
     from twin.measuring.estimated import ocv_of  # noqa: PLC0415  (numpy; a web process boots without it)
 
     ocv = ocv_of(_estimator(estimator_id))
     if ocv is None:
-        return JsonResponse({})
+        return ChartAnswer({})
     soc = [place / (OCV_POINTS - 1) for place in range(OCV_POINTS)]
     curve = {"t": [100 * each for each in soc], "y": [ocv.voltage_at(each) for each in soc], "name": "OCV"}
     knots = {"t": [100 * each for each in ocv.soc], "y": list(ocv.voltage), "name": "knots", "points": True}
@@ -191,7 +192,7 @@ def estimator_series(request: HttpRequest, estimator_id: int) -> JsonResponse:
     ends = f"Open-circuit voltage from {first} to {last} SOC"
     chart = {"panels": [{"title": "Open-circuit voltage, V", "lines": lines}],
              "x": {"title": "SOC, %", "range": [-2.0, 102.0]}, "label": ends}  # fmt: skip
-    return JsonResponse({"ocv": chart})
+    return ChartAnswer({"ocv": chart})
 
 
 def _estimator(estimator_id: int) -> Estimator:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -17,6 +17,7 @@ from datahub.errors import NoSuchBattery
 from datahub.models import Battery
 from datahub.queries import battery_named
 from rovi_site.pages import errors
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.fit_charts import charts_of
 from rovi_site.pages.fit_numbers import finding_rows, tiles_of
 from twin.fitting.forms import FitForm
@@ -60,11 +61,11 @@ def parameter_set_page(request: HttpRequest, set_id: int) -> HttpResponse:
 
 @require_GET
 @page_for(Role.VIEWER)
-def parameter_set_series(request: HttpRequest, set_id: int) -> JsonResponse:
+def parameter_set_series(request: HttpRequest, set_id: int) -> ChartAnswer:
     fitted = ParameterSet.objects.only("plots").filter(pk=set_id).first()
     if fitted is None:
         raise Http404(f"There is no parameter set {set_id}.")
-    return JsonResponse(charts_of(fitted.plots))
+    return ChartAnswer(charts_of(fitted.plots))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest
 from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
 from access.roles import Role
 from datahub.models import Battery
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.numbers import UNKNOWN, digits_for, duration, number
 from rovi_site.pages.ranges import TimeRange
 from rovi_site.pages.series import truth_series
@@ -158,11 +159,11 @@ def _spread(mean: float, sd: float) -> str:
 # --- its charts ----------------------------------------------------------------------------------------------------
 @require_GET
 @page_for(Role.VIEWER)
-def measured_series(request: HttpRequest, battery_id: int) -> JsonResponse:
+def measured_series(request: HttpRequest, battery_id: int) -> ChartAnswer:
     battery = Battery.objects.filter(pk=battery_id).first()
     if battery is None:
         raise Http404(f"There is no battery {battery_id}.")
-    return JsonResponse({"cycles": _cycle_series(battery), "resistance": _resistance_series(battery)})
+    return ChartAnswer({"cycles": _cycle_series(battery), "resistance": _resistance_series(battery)})
 
 
 def _cycle_series(battery: Battery) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, path
+from django.views.decorators.gzip import gzip_page
 
 import datahub.converters  # noqa: F401  (registers battery_name)
 from rovi_site.pages import (
@@ -40,15 +41,19 @@ urlpatterns: list[URLPattern] = [
     path("batteries/<slug:verb>", fleet_actions.act_on_fleet, name="fleet-act"),
     path("dashboard/<battery_name:name>", battery.battery_page, name="dashboard"),
     path("batteries/<int:battery_id>/<slug:verb>", battery_actions.act_on_battery, name="battery-act"),
-    path("charts/batteries/<int:battery_id>", charts.battery_series, name="battery-series"),
-    path("charts/batteries/<int:battery_id>/consistency", consistency.consistency_series, name="consistency-series"),
-    path("charts/batteries/<int:battery_id>/coverage", coverage.battery_coverage, name="battery-coverage"),
-    path("charts/batteries/<int:battery_id>/measured", measured.measured_series, name="battery-measured"),
-    path("charts/forecasts/<int:run_id>", charts.forecast_series, name="forecast-series"),
-    path("charts/comparisons/<int:comparison_id>", charts.comparison_series, name="comparison-series"),
+    path("charts/batteries/<int:battery_id>", gzip_page(charts.battery_series), name="battery-series"),
+    path(
+        "charts/batteries/<int:battery_id>/consistency",
+        gzip_page(consistency.consistency_series),
+        name="consistency-series",
+    ),
+    path("charts/batteries/<int:battery_id>/coverage", gzip_page(coverage.battery_coverage), name="battery-coverage"),
+    path("charts/batteries/<int:battery_id>/measured", gzip_page(measured.measured_series), name="battery-measured"),
+    path("charts/forecasts/<int:run_id>", gzip_page(charts.forecast_series), name="forecast-series"),
+    path("charts/comparisons/<int:comparison_id>", gzip_page(charts.comparison_series), name="comparison-series"),
     path("estimators", estimators.estimators_page, name="estimators"),
     path("estimators/<int:estimator_id>", estimators.estimator_page, name="estimator"),
-    path("charts/estimators/<int:estimator_id>", estimators.estimator_series, name="estimator-series"),
+    path("charts/estimators/<int:estimator_id>", gzip_page(estimators.estimator_series), name="estimator-series"),
     path("forecasters", forecasters.forecasters_page, name="forecasters"),
     path("forecasters/<int:forecaster_id>", forecasters.forecaster_page, name="forecaster"),
     path("search", search.search_page, name="search"),
@@ -58,14 +63,14 @@ urlpatterns: list[URLPattern] = [
     path("forecasts/<int:run_id>", forecast.forecast_page, name="forecast"),
     path("parameter-sets", fits.parameter_sets_page, name="parameter-sets"),
     path("parameter-sets/<int:set_id>", fits.parameter_set_page, name="parameter-set"),
-    path("charts/parameter-sets/<int:set_id>", fits.parameter_set_series, name="parameter-set-series"),
+    path("charts/parameter-sets/<int:set_id>", gzip_page(fits.parameter_set_series), name="parameter-set-series"),
     path("fit/<battery_name:name>", fits.fit_page, name="fit"),
     path("forecasts/scores", forecasting.scores_page, name="forecast-scores-page"),
     path("forecasts/fleet", forecasting.fleet_form_page, name="fleet-form"),
     path("forecasts/fleet/<int:fleet_id>", forecasting.fleet_forecast_page, name="fleet-forecast"),
     path("forecasts/compare", comparing.compare_page, name="compare-form"),
     path("forecasts/compare/<int:comparison_id>", comparing.comparison_page, name="comparison"),
-    path("charts/batteries/<int:battery_id>/versions", version_series.version_series, name="version-series"),
+    path("charts/batteries/<int:battery_id>/versions", gzip_page(version_series.version_series), name="version-series"),
     path("versions/<int:estimator_id>/origin", versions.provenance_page, name="version-origin"),
     path("versions/<int:estimator_id>/delete-results", versions.delete_results_page, name="version-delete-results"),
     path("versions/<int:estimator_id>/<slug:verb>", versions.act_on_version, name="version-act"),
@@ -92,6 +97,6 @@ if apps.is_installed("fleet"):
         path("energy/upload", energy_upload.upload_page, name="energy-upload"),
         path("energy/forecast", energy.forecast_energy, name="energy-forecast-page"),
         path("energy/<int:number>", energy.asset_page, name="energy-asset"),
-        path("charts/energy", energy.energy_series, name="energy-series"),
-        path("charts/energy/<int:number>", energy.asset_energy_series, name="energy-asset-series"),
+        path("charts/energy", gzip_page(energy.energy_series), name="energy-series"),
+        path("charts/energy/<int:number>", gzip_page(energy.asset_energy_series), name="energy-asset-series"),
     ]

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest
 from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
 from access.roles import Role
 from datahub.models import Battery
 from rovi_site import tables
+from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.clocks import offset_of
 from rovi_site.pages.health_series import DRAWN, SCALES, series_of_block
 from rovi_site.pages.numbers import number
@@ -66,7 +67,7 @@ def _column(estimator: Estimator, key: str) -> str:
 
 @require_GET
 @page_for(Role.VIEWER)
-def version_series(request: HttpRequest, battery_id: int) -> JsonResponse:
+def version_series(request: HttpRequest, battery_id: int) -> ChartAnswer:
     """SOC, capacity and R0 of the versions `a` and `b` (ids) over the range, with their deviations."""
     battery = Battery.objects.filter(pk=battery_id).first()
     if battery is None:
@@ -83,4 +84,4 @@ def version_series(request: HttpRequest, battery_id: int) -> JsonResponse:
         current = " (current)" if version.is_current else ""
         name = f"v{version.version}{current}"
         versions.append({"id": version.pk, "name": name, "series": series_of_block(block, block.state_names)})
-    return JsonResponse({"range": {"start": shown.start, "end": shown.end}, "versions": versions})
+    return ChartAnswer({"range": {"start": shown.start, "end": shown.end}, "versions": versions})

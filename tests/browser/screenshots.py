@@ -46,12 +46,11 @@ class Service:
     user: str
     password: str
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        request = urllib.request.Request(
-            self.address + path, None if body is None else json.dumps(body).encode(), method=method,
-            headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
-        )  # fmt: skip
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Basic {login}", "Content-Type": content_type}
+        request = urllib.request.Request(self.address + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -90,8 +89,14 @@ def furnish(service: Service) -> dict[str, str]:
         "status": "/status",
         "search": "/search?q=nmc",
         "tokens": "/tokens",
+        "imports": "/import",
+        "import": f"/import/{service.list('/api/v1/imports/')[0]['id']}",
+        "export": "/export",
+        "passport": f"/passport/{urllib.parse.quote(first['name'])}",
+        "energy": "/energy",
         "admin": "/admin/",
         "admin-batteries": "/admin/datahub/battery/",
+        "admin-estimator": "/admin/twin/estimator/add/",
     }
     for name, route, page in (
         ("fleet-forecast", "fleet-forecasts", "/forecasts/fleet"),
@@ -115,11 +120,24 @@ def _make(service: Service, battery: str) -> None:
     year = {"ahead_time": 31_557_600.0, "resolution": 864_000.0}
     service.call("POST", "/api/v1/forecasts/", {"battery": battery, "kind": "trend", **year})
     service.call("POST", "/api/v1/fleet-forecasts/", year)
+    service.call("POST", "/api/v1/imports/", _bench_form(), "multipart/form-data; boundary=part")
     ends = time.monotonic() + 120
     while time.monotonic() < ends and service.list("/api/v1/jobs/?state=queued") + service.list(
         "/api/v1/jobs/?state=running"
     ):
         time.sleep(1)
+
+
+def _bench_form() -> bytes:
+    """An import that waits: an hour as a bench writes it, in minutes and milliamperes, ten minutes missing."""
+    rows = [
+        f"{second / 60:.3f},1250,{4.1 - second * 2e-4:.4f},{25 + second / 1800:.2f}"
+        for second in (*range(0, 1200, 10), *range(1800, 3600, 10))
+    ]
+    form = ["--part", 'Content-Disposition: form-data; name="waits"', "", "true"]
+    form += ["--part", 'Content-Disposition: form-data; name="file"; filename="bench 4.csv"', "",
+             "Time/min,I/mA,Ecell/V,Temp/degC", *rows, "--part--", ""]  # fmt: skip
+    return "\r\n".join(form).encode()
 
 
 def shoot(browser: Browser, service: Service, pages: dict[str, str], folder: Path) -> None:

@@ -1,5 +1,8 @@
 """A battery's page and the series of its charts."""
 
+import gzip
+import json
+
 import pytest
 
 from datahub.ingest import store_records
@@ -20,6 +23,17 @@ def series(client, battery: Battery, query: str = "") -> dict:
     answer = client.get(f"/charts/batteries/{battery.pk}{query}")
     assert answer.status_code == 200
     return answer.json()
+
+
+def test_series_go_packed_to_who_can_unpack_them_and_with_no_more_digits_than_one_sees(viewer):
+    battery = battery_with_rows("cell 1", rows=500)
+    store_records(battery.name, [{"test_time": 1e7 + 1 / 3, "voltage": 10 / 3, "current": 0.0, "temperature": 25.0}])
+    answer = viewer.get(f"/charts/batteries/{battery.pk}", headers={"Accept-Encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip"
+    text = gzip.decompress(answer.content)
+    assert len(answer.content) < len(text) / 4
+    voltage = json.loads(text)["rows"]["lines"][0]
+    assert (voltage["t"][-1], voltage["y"][-1]) == (10_000_000.333, 3.333333)
 
 
 def test_tiles_tell_number_band_unit_and_reference(viewer):

@@ -6,13 +6,13 @@ import math
 import pytest
 from django.http import QueryDict
 
-from rovi_site.pages import gaps, numbers, ranges
+from rovi_site.pages import chart_answers, gaps, numbers, ranges
 from rovi_site.pages.quantities import quantity_of, title_of
 from rovi_site.pages.ranges import range_of
 from rovi_site.pages.sparklines import spark
 
 
-@pytest.mark.parametrize("module", [numbers, ranges])
+@pytest.mark.parametrize("module", [chart_answers, numbers, ranges])
 def test_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 
