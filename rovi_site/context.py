@@ -34,12 +34,12 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 # Name, the address's name, and what else lies in that room. One whose address is not there is not installed.
 ENTRIES = (
-    ("Fleet", "home", ("/dashboard/",)),
+    ("Fleet", "home", ("/dashboard/", "/passport/")),
     ("Estimators", "estimators", ("/estimators/", "/admin/twin/estimator/")),
     ("Cell models", "parameter-sets", ("/parameter-sets/", "/fit/", "/admin/twin/parameterset/")),
     ("Forecasts", "forecasts", ("/forecasts/", "/forecasters", "/admin/prognosis/")),
     ("Energy", "energy", ("/energy/", "/admin/fleet/")),
-    ("Import", "imports", ("/import/", "/export", "/passport/")),
+    ("Import", "imports", ("/import/", "/export")),
     ("Jobs", "jobs", ()),
     ("Status", "status", ()),
     ("Admin", "admin:index", ()),

@@ -158,7 +158,7 @@ def _facts(estimator: Estimator) -> list[tuple[str, str]]:
         ("Without an estimate", skipped or "none"),
         ("Speed", step),
         ("Newest estimate", UNKNOWN if progress.latest_time is None else f"t = {number(progress.latest_time, 0)} s"),
-        ("Mean NIS", f"{number(progress.mean_nis, 2)}, 1 is expected"),
+        ("Mean NIS", UNKNOWN if progress.mean_nis is None else f"{number(progress.mean_nis, 2)}, 1 is expected"),
         (
             "Checkpoint",
             "the start" if kept is None or kept.latest_time is None else f"t = {number(kept.latest_time)} s",

@@ -49,7 +49,7 @@ WORDS = {
 class ExportForm(forms.Form):
     batteries = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), label="Batteries",
-        help_text="A name a line; empty: all whose name holds the text below, or the whole fleet.",
+        help_text="A name a line; empty: all whose name holds the text beside, or the whole fleet.",
     )  # fmt: skip
     search = forms.CharField(required=False, max_length=255, label="Name holds")
     what = forms.ChoiceField(choices=list(WHATS.items()), initial="rows", label="What")

@@ -58,6 +58,24 @@ def audit_of(record: Any, user: Any) -> list[AuditEntry]:
     return list(entries_about(record)[:ENTRIES_SHOWN]) if role_of(user) >= Role.ADMINISTRATOR else []
 
 
+@register.filter
+def moment(text: str) -> str:
+    """An ISO moment to the second, in UTC."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """Metadata as words: the values of a record after their names, a lone name as it is."""
+    if isinstance(value, list):
+        return ", ".join(plain(each) for each in value)
+    if not isinstance(value, dict):
+        return str(value)
+    known = {name: plain(each) for name, each in value.items() if each not in (None, "", [], {})}
+    first = known.pop("name", "")
+    return ", ".join(([first] if first else []) + [f"{name} {each}" for name, each in known.items()])
+
+
 @register.simple_tag
 def ago(moment: datetime | float | None) -> SafeString | str:
     """How long ago, kept true by the page's clock; the title has the time itself. Takes Unix seconds too."""

@@ -45,6 +45,7 @@
       const box = document.createElement('div');
       box.className = 'table-box';
       box.tabIndex = 0;
+      box.tabIndex = 0;
       box.setAttribute('role', 'region');
       box.setAttribute('aria-label', name);
       const table = box.appendChild(document.createElement('table'));

@@ -37,6 +37,7 @@
     head.textContent = title;
     const frame = document.createElement('div');
     frame.className = 'table-box';
+    frame.tabIndex = 0;
     const made = frame.appendChild(document.createElement('table'));
     made.className = 'list dense';
     const top = made.createTHead().insertRow();

@@ -19,6 +19,7 @@
   const drawBars = (box, data) => {
     const chart = document.createElement('div');
     chart.className = 'chart chart-tall';
+    box.classList.remove('chart-wait', 'chart-tall');  // the chart has its own height, its legend stands above it
     box.replaceChildren(chart);
     const width = data.resolution in MINUTES ? MINUTES[data.resolution] * 60000 : 28 * 86400000;
     const bars = data.lines.map((line) => ({ ...line, t: moments(line.t), bars: true, width: width * 0.96, unit: 'kWh' }));

@@ -170,6 +170,18 @@ def test_no_page_scrolls_sideways(visit, cell, width):
     assert overhangs == dict.fromkeys(PAGES, 0)
 
 
+def test_the_bar_with_all_rooms_is_one_line(visit, cell):
+    seen = visit()
+    page = seen.go("/")
+    seen.until("document.getElementById('connection').textContent !== ''")
+    heights = {}
+    for width in (1440, 1280, 1024, 981, 980, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        heights[width] = page.evaluate("Math.round(document.querySelector('.bar').getBoundingClientRect().height)")
+        assert seen.overhang == 0
+    assert max(heights.values()) < 60, heights
+
+
 def test_charts_draw_estimates_with_bands_and_grow_while_one_looks(visit, site, cell):
     seen = visit()
     page = seen.go(PATH)
