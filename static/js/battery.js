@@ -15,6 +15,7 @@
   let isFetching = false;
   let isWanted = false;
   let notBefore = 0;
+  let countNotBefore = 0;   // of its own, so that counting new rows never delays what a zoom asks for
   let unit = UNITS[0];
   let revision = 0;
 
@@ -163,7 +164,7 @@
   // Keys: half a window to either side, half or twice the time, the whole record.
   document.addEventListener('rovi:move', (event) => {
     if (!data) return;
-    const { start, end } = data.range;
+    const [start, end] = zoom || [data.range.start, data.range.end];  // what was asked for, though it may still be on its way
     const span = end - start;
     const key = event.detail;
     if (key === '0') { setRange(''); return; }
@@ -240,8 +241,8 @@
       else if (zoom) countNew();
     });
     const countNew = async () => {
-      if (Date.now() < notBefore) return;
-      notBefore = Date.now() + 3000;
+      if (Date.now() < countNotBefore) return;
+      countNotBefore = Date.now() + 3000;
       const query = new URLSearchParams({ count: '1' });
       const answer = await fetch(`${box.dataset.series}?${query}`, { cache: 'no-store' }).catch(() => null);
       if (answer && answer.ok) { data.record = (await answer.json()).record; showFollowing(); }
