@@ -143,15 +143,16 @@ def test_the_search_is_walked_by_keys(visit, cell):
     page.wait_for_url(f"**{PATH}")
 
 
-def test_ticked_batteries_are_tagged_and_the_ticks_outlive_news(visit, site, cell):
+def test_ticked_batteries_are_tagged_and_the_ticks_outlive_news(visit, site):
+    site.send_rows("ticked", 700)
+    number = site.call("GET", "/api/v1/batteries/?search=ticked")["results"][0]["id"]
     seen = visit()
     page = seen.go("/")
-    page.check(f"input[name=battery][value='{cell['id']}']")
+    page.check(f"input[name=battery][value='{number}']")
     assert page.inner_text("#ticked") == "1 chosen"
-    rows = site.call("GET", f"/api/v1/batteries/{cell['id']}/")["rows"]
-    site.send_rows(CELL, 1, start=9000.0)
-    seen.until(f"document.querySelector('table.fleet').innerText.includes('{rows + 1}')")
-    assert page.is_checked(f"input[name=battery][value='{cell['id']}']")
+    site.send_rows("ticked", 1, start=9000.0)
+    seen.until("document.querySelector('table.fleet').innerText.includes('701')")
+    assert page.is_checked(f"input[name=battery][value='{number}']")
     page.fill("#bulk-tag", "site 3")
     page.click("text=Add tag")
     page.wait_for_selector("a.tag >> text=site 3")
