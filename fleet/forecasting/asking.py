@@ -9,7 +9,7 @@ from fleet import ports
 from fleet.errors import NoHistory, NoSuchModel
 from fleet.forecasting.names import BUILT_IN, SEASONAL
 from fleet.models import Asset
-from fleet.queries import asset_numbered, known_span
+from fleet.queries import asset_numbered, known_span, present_end
 from jobs.models import Job
 from jobs.queue import enqueue
 
@@ -52,8 +52,8 @@ def request_forecasts(asked: Asked, by: Any) -> Job:
 
 
 def next_start(asset: Asset | None) -> int:
-    """Where the last quarter that is known ends, s. Raises NoHistory."""
+    """Where the last quarter that is known ends, s; of all assets no later than now. Raises NoHistory."""
     span = known_span(asset)
     if span is None:
         raise NoHistory
-    return span[1]
+    return present_end(asset, span)

@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.contrib import messages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
@@ -123,6 +124,7 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
     context: dict[str, Any] = {
         "battery": battery,
         "subject": f"datahub.battery:{battery.pk}",
+        "asset_number": _asset_number(battery),
         "tab": tab,
         "tabs": [(word, _tab_address(request, battery, word)) for word in TABS],
         "data": data,
@@ -140,6 +142,15 @@ def _context(request: HttpRequest, battery: Battery, form: ForecastForm | None) 
         "may_forecast": role_of(request.user) >= Role.OPERATOR,
     }
     return context | TAB_CONTEXTS[tab](Shown(request, battery, health, newest, form))
+
+
+def _asset_number(battery: Battery) -> int | None:
+    """Of its asset in the ledger of energy, which a worker makes once rows with current and voltage are there."""
+    if not apps.is_installed("fleet"):
+        return None
+    from fleet.models import Asset  # noqa: PLC0415  (a room that may be left out)
+
+    return Asset.objects.filter(battery_id=battery.pk).values_list("number", flat=True).first()
 
 
 def _tab_address(request: HttpRequest, battery: Battery, tab: str) -> str:

@@ -26,6 +26,7 @@ from fleet.queries import (
     asset_numbered,
     known_span,
     newest_forecast,
+    present_end,
     quarters_between,
     sources_of,
     used_between,
@@ -54,7 +55,8 @@ def energy_page(request: HttpRequest) -> HttpResponse:
     times = known_span(None)
     if times is None:
         return render(request, "pages/energy.html", {"nothing": True, "title": "Energy"})
-    window = window_of(request.GET, *times)
+    newest = present_end(None, times)
+    window = window_of(request.GET, *times, newest)
     found = used_between(window.start, window.end)
     wanted = request.GET.get("q", "").strip().lower()
     listed = [used for used in found if wanted in used.title.lower() or wanted == str(used.number)] if wanted else found
@@ -62,6 +64,7 @@ def energy_page(request: HttpRequest) -> HttpResponse:
     context = {
         "window": window,
         "presets": PRESETS,
+        "ahead_to": labelled(times[1])[:10] if newest < times[1] and window.end < times[1] else "",
         "total": total,
         "using": len(found),
         "assets": Asset.objects.count(),
@@ -83,7 +86,7 @@ def energy_series(request: HttpRequest) -> HttpResponse:
     times = known_span(None)
     if times is None:
         return ChartAnswer({"lines": []})
-    window = window_of(request.GET, *times)
+    window = window_of(request.GET, *times, present_end(None, times))
     return ChartAnswer(fleet_series(window, Asset.objects.count()))
 
 
@@ -92,9 +95,9 @@ def energy_series(request: HttpRequest) -> HttpResponse:
 @page_for(Role.VIEWER)
 def asset_page(request: HttpRequest, number: int) -> HttpResponse:
     asset = _asset(number)
-    span = known_span(asset)
+    battery, span = _battery_of(asset), known_span(asset)
     if span is None:
-        return render(request, "pages/energy_asset.html", {"asset": asset, "nothing": True})
+        return render(request, "pages/energy_asset.html", {"asset": asset, "battery": battery, "nothing": True})
     window = window_of(request.GET, *span)
     quarters = list(quarters_between(asset, window.start * 1_000_000, window.end * 1_000_000))
     used = sum(known.energy or 0.0 for known in quarters)
@@ -111,7 +114,7 @@ def asset_page(request: HttpRequest, number: int) -> HttpResponse:
         "quarters_in_all": len(quarters),
         "forecasts": EnergyForecast.objects.filter(asset=asset).defer("expected", "low", "high")[:SHOWN],
         "scores": sorted(asset.scores.all(), key=lambda score: score.scores.get("quarter_error_kwh", float("inf"))),
-        "battery": _battery_of(asset),
+        "battery": battery,
         "query": urlencode({key: request.GET[key] for key in ("from", "to") if key in request.GET}),
         **_sources(asset, request),
         **_forecast_form(request),

@@ -38,19 +38,22 @@ class Window:
         return labelled(self.end)[:16]
 
 
-def window_of(query: QueryDict, begin: int, past: int) -> Window:
-    """What the address asks for; `begin` and `past` are where what is known begins and ends, s."""
+def window_of(query: QueryDict, begin: int, past: int, end_means: int | None = None) -> Window:
+    """What the address asks for; `begin` and `past` are where what is known begins and ends, s.
+
+    `end_means`: from where `end-7d` looks back, if that is not `past`. All is all.
+    """
     asked_from, asked_to = query.get("from", "").strip() or USUAL, query.get("to", "").strip()
+    newest = past if end_means is None or asked_from == "start" else end_means
     try:
-        end = past if asked_to in ("", "end") else _moment(asked_to, past)
-        start = begin if asked_from == "start" else _moment(asked_from, past)
+        end = newest if asked_to in ("", "end") else _moment(asked_to, newest)
+        start = begin if asked_from == "start" else _moment(asked_from, newest)
     except BadInstant as told:
-        return Window(max(begin, past - 7 * DAY), past, "7 d", f"{told} The last week is shown.")
+        return Window(max(begin, newest - 7 * DAY), newest, "7 d", f"{told} The last week is shown.")
     if start >= end:
-        return Window(
-            max(begin, past - 7 * DAY), past, "7 d", "The range ends before it begins; the last week is shown."
-        )
-    words = next((words for words, value in PRESETS if value == asked_from and end == past), "")
+        told = "The range ends before it begins; the last week is shown."
+        return Window(max(begin, newest - 7 * DAY), newest, "7 d", told)
+    words = next((words for words, value in PRESETS if value == asked_from and end == newest), "")
     return Window(max(start, begin) if words else start, end, words)
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, labelled
 from fleet.models import Asset, EnergyForecast
 from fleet.queries import FleetSum, fleet_energy, newest_forecast, quarters_between, sums_of_asset
+from fleet.tables import month_of
 from rovi_site.pages.energy_range import Window
 
 if TYPE_CHECKING:
     import numpy as np
 
 DAY = 86_400
-BARS_OF_QUARTERS = 3 * 96
+BARS_OF_QUARTERS = 8 * 96
 BARS_OF_DAYS = 400
 MOST_QUARTERS = 1_000_000  # of all assets, that a page sums up
 MOST_DAYS_OF_HEAT = 62
@@ -27,15 +28,30 @@ def resolution_of(window: Window) -> str:
     return "day" if window.quarters <= BARS_OF_DAYS * 96 else "month"
 
 
-def fleet_series(window: Window, assets: int) -> dict[str, Any]:
-    """All assets together. Quarters are left out where there are too many to be summed up for a page."""
+def resolution_shown(window: Window, assets: int) -> str:
+    """As above, of all assets together: days where the quarters are too many to be summed up for a page."""
     resolution = resolution_of(window)
-    few = window.quarters * max(assets, 1) <= MOST_QUARTERS
-    if resolution == "quarter" and not few:
-        resolution = "day"
+    return "day" if resolution == "quarter" and not _are_few(window, assets) else resolution
+
+
+def _are_few(window: Window, assets: int) -> bool:
+    return window.quarters * max(assets, 1) <= MOST_QUARTERS
+
+
+def whole_spans(window: Window, resolution: str) -> tuple[int, int]:
+    """The window from the beginning of its first day or month on, s: sums of a part of one are not kept."""
+    if resolution == "quarter":
+        return window.start, window.end
+    return (window.start - window.start % DAY if resolution == "day" else month_of(window.start)), window.end
+
+
+def fleet_series(window: Window, assets: int) -> dict[str, Any]:
+    """All assets together."""
+    resolution, few = resolution_shown(window, assets), _are_few(window, assets)
+    first, past = whole_spans(window, resolution)
     start, end = window.start * MICROSECONDS, window.end * MICROSECONDS
-    sums = fleet_energy(start, end, resolution)
-    answer = {"resolution": resolution, "lines": _bars(sums), "coverage": _coverage(sums, resolution)}
+    sums = fleet_energy(first * MICROSECONDS, past * MICROSECONDS, resolution)
+    answer = _chart(sums, resolution, first, past)
     if few and window.quarters <= MOST_DAYS_OF_HEAT * 96:
         quarters = sums if resolution == "quarter" else fleet_energy(start, end, "quarter")
         answer |= _by_quarter(window, ((each.start, each.energy) for each in quarters), resolution)
@@ -47,12 +63,22 @@ def fleet_series(window: Window, assets: int) -> dict[str, Any]:
 def asset_series(asset: Asset, window: Window) -> dict[str, Any]:
     resolution = resolution_of(window)
     start, end = window.start * MICROSECONDS, window.end * MICROSECONDS
-    sums = sums_of_asset(asset, window.start, window.end, resolution)
-    answer = {"resolution": resolution, "lines": _bars(sums), "coverage": _coverage(sums, resolution)}
+    first, past = whole_spans(window, resolution)
+    sums = sums_of_asset(asset, first, past, resolution)
+    answer = _chart(sums, resolution, first, past)
     if window.quarters <= MOST_DAYS_OF_HEAT * 96:
         known = quarters_between(asset, start, end)
         answer |= _by_quarter(window, ((each.start, each.energy or 0.0) for each in known), resolution)
     return answer | {"forecast": _expected(newest_forecast(asset), window, resolution)}
+
+
+def _chart(sums: list[FleetSum], resolution: str, first: int, past: int) -> dict[str, Any]:
+    return {
+        "resolution": resolution,
+        "span": [labelled(first), labelled(past)],
+        "lines": _bars(sums),
+        "coverage": _coverage(sums, resolution),
+    }
 
 
 def _bars(sums: Iterable[FleetSum]) -> list[dict[str, Any]]:

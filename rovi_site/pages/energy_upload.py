@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from access.decorators import page_for
 from access.errors import Refused
+from access.pacing import pace_of
 from access.roles import Role
 from energykit.quarters import labelled
 from fleet.batch_bodies import CSV, PARQUET, ReadBatch, read_file
@@ -44,6 +46,8 @@ class ReadingsForm(forms.Form):
         file: UploadedFile = self.cleaned_data["file"]
         if _type_of(file) is None:
             raise forms.ValidationError(f"The name of the file must end in one of {', '.join(TYPES)}.")
+        if (file.size or 0) > settings.UPLOAD_MAX_BODY_BYTES:
+            raise forms.ValidationError(f"It has more than {settings.UPLOAD_MAX_BODY_BYTES:,} bytes; send it in parts.")
         return file
 
 
@@ -57,14 +61,15 @@ def upload_page(request: HttpRequest) -> HttpResponse:
         try:
             read = _read(form)
         except Refused as refused:
-            told = {"complaints": _complaints(refused)}
+            told = {"complaints": _complaints(refused, _type_of(form.cleaned_data["file"]) == CSV)}
         else:
             if "look" not in request.POST:
                 return _stored(request, read)
             told = _preview(read)
     is_part = "part" in request.POST
     template = "pages/energy/preview.html" if is_part else "pages/energy_upload.html"
-    return render(request, template, {"form": form, **told}, status=400 if form.errors or "complaints" in told else 200)
+    told |= {"form": form, "is_part": is_part}
+    return render(request, template, told, status=400 if form.errors or "complaints" in told else 200)
 
 
 def _type_of(file: UploadedFile) -> str | None:
@@ -81,7 +86,11 @@ def _read(form: ReadingsForm) -> ReadBatch:
 def _stored(request: HttpRequest, read: ReadBatch) -> HttpResponse:
     from fleet.accounting.batches import store_batch  # noqa: PLC0415  (numpy; a web process boots without it)
 
+    pace = pace_of(request.user, None)
     try:
+        if pace is not None:
+            pace.refuse_if_owing()
+            pace.charge(len(read.batch))
         with transaction.atomic():
             stored = store_batch(read.batch)
     except Refused as refused:
@@ -89,10 +98,14 @@ def _stored(request: HttpRequest, read: ReadBatch) -> HttpResponse:
         return redirect("energy-upload")
     messages.success(
         request,
-        f"{stored.readings:,} readings of {stored.assets:,} asset{'s' if stored.assets != 1 else ''} are stored; "
-        f"{stored.quarters:,} quarters were reckoned anew.",
+        f"Stored: {_counted(stored.readings, 'reading')} of {_counted(stored.assets, 'asset')}; "
+        f"{_counted(stored.quarters, 'quarter')} reckoned anew.",
     )
     return redirect(f"{_address(read)}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 def _address(read: ReadBatch) -> str:
@@ -131,13 +144,14 @@ def _preview(read: ReadBatch) -> dict[str, Any]:
     }
 
 
-def _complaints(refused: Refused) -> list[str]:
-    """What is wrong, row by row as far as it is told."""
+def _complaints(refused: Refused, has_lines: bool) -> list[str]:
+    """What is wrong, row by row as far as it is told; the first line of a CSV names its columns."""
     told = []
     for field, found in (refused.fields or {"": [str(refused)]}).items():
         for each in found if isinstance(found, list) else [found]:
             if isinstance(each, dict):
-                row = f"Row {each['index'] + 1}: " if "index" in each else ""
+                line = f" (line {each['index'] + 2})" if has_lines and "index" in each else ""
+                row = f"Row {each['index'] + 1}{line}: " if "index" in each else ""
                 told.append(f"{row}{each.get('message', each)}")
             else:
                 told.append(f"{field}: {each}" if field else str(each))

@@ -90,13 +90,15 @@ urlpatterns: list[URLPattern] = [
 ]
 
 if apps.is_installed("fleet"):
-    from rovi_site.pages import energy, energy_upload
+    from rovi_site.pages import energy, energy_export, energy_upload
 
     urlpatterns += [
         path("energy", energy.energy_page, name="energy"),
         path("energy/upload", energy_upload.upload_page, name="energy-upload"),
         path("energy/forecast", energy.forecast_energy, name="energy-forecast-page"),
+        path("energy/quarters.csv", energy_export.fleet_file, name="energy-file"),
         path("energy/<int:number>", energy.asset_page, name="energy-asset"),
+        path("energy/<int:number>/quarters.csv", energy_export.asset_file, name="energy-asset-file"),
         path("charts/energy", gzip_page(energy.energy_series), name="energy-series"),
         path("charts/energy/<int:number>", gzip_page(energy.asset_energy_series), name="energy-asset-series"),
     ]

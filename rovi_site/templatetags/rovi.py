@@ -33,6 +33,12 @@ def number(value: float | str | None, digits: int = 1) -> str:
 
 
 @register.filter
+def kwh(energy: float | None) -> str:
+    """Two decimals, or five of what is less than one: cells on a bench use thousandths of a kWh."""
+    return numbers.number(energy, 5 if energy and abs(energy) < 1 else 2)
+
+
+@register.filter
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of 1 as a number of percent, without the sign."""
     return numbers.number(None if share is None else share * 100, int(digits))

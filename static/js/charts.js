@@ -1,6 +1,7 @@
 /* Charts from series, in the page's own colours. A series never bridges a gap: where its step is long the server put null.
 
-   drawChart(element, { panels: [{ title, lines, log, floor, shade }], x: { title, range }, label })
+   drawChart(element, { panels: [{ title, lines, log, floor, shade, share }], x: { title, range }, label })
+   A panel's `share` of the height is 1 without it.
    A panel's `limits` are the ends of its axis of values where these are not those of its lines.
    x may be { …, isDate: true }: then t are milliseconds since 1970, and ticks are dates.
    spec.events: [{ at, number, tone, words }] are drawn as numbered lines.
@@ -131,7 +132,8 @@ const roviCharts = (() => {
     const { spec, hidden, element } = state;
     const count = spec.panels.length;
     const gap = 0.06;
-    const height = (1 - gap * (count - 1)) / count;
+    const shares = spec.panels.map((panel) => panel.share || 1);
+    const unit = (1 - gap * (count - 1)) / shares.reduce((sum, share) => sum + share, 0);
     const line = token('--line');
     const axis = { gridcolor: line, linecolor: token('--edge'), tickcolor: token('--edge'), zerolinecolor: line, automargin: true, tickfont: { size: 12 }, separatethousands: true, exponentformat: 'none' };
     const narrow = element.clientWidth < 560;
@@ -144,13 +146,14 @@ const roviCharts = (() => {
       xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, ...(spec.x.isDate ? { type: 'date', hoverformat: '%Y-%m-%d %H:%M:%S' } : { type: 'linear', hoverformat: '.4~f' }) },
     };
     spec.panels.forEach((panel, i) => {
-      const top = 1 - i * (height + gap);
+      const height = unit * shares[i];
+      const top = 1 - i * gap - unit * shares.slice(0, i).reduce((sum, share) => sum + share, 0);
       const wanted = extent(panel, hidden, spec.x.range);
       state.yRanges[i] = state.keepY ? grown(wanted, state.yRanges[i]) : wanted;
       const range = panel.range && !state.yRanges[i] ? panel.range : state.yRanges[i];
       layout[i ? `yaxis${i + 1}` : 'yaxis'] = {
         ...axis, domain: [Math.max(0, top - height), top], title: { text: '', font: { size: 12 } }, type: panel.log ? 'log' : 'linear',
-        ...(range ? { range, autorange: false } : {}), zeroline: !!panel.zero, zerolinecolor: token('--edge'), nticks: count > 2 ? 4 : 6, fixedrange: true,
+        ...(range ? { range, autorange: false } : {}), zeroline: !!panel.zero, zerolinecolor: token('--edge'), nticks: height < 0.2 ? 2 : count > 2 ? 4 : 6, fixedrange: true,
         ...(panel.log ? { tickmode: 'array', tickvals: logTicks(range), ticktext: logTicks(range).map(String) } : {}),
       };
       layout.annotations.push({ text: plain(panel.title), xref: 'paper', yref: 'paper', x: 0, y: top, xanchor: 'left', yanchor: 'bottom', showarrow: false, font: { size: 12, color: token('--muted') } });
@@ -181,7 +184,7 @@ const roviCharts = (() => {
         button.type = 'button';
         button.setAttribute('aria-pressed', String(!state.hidden.has(line.name)));
         const colour = colourOf(line);
-        button.innerHTML = line.points ? `<svg viewBox="0 0 22 12" aria-hidden="true"><circle cx="11" cy="6" r="3.5" fill="${colour}"/></svg>` : `<svg viewBox="0 0 22 12" aria-hidden="true"><line x1="1" y1="6" x2="21" y2="6" stroke="${colour}"${line.dashed ? ' stroke-dasharray="5 3"' : ''}/></svg>`;
+        button.innerHTML = line.points ? `<svg viewBox="0 0 22 12" aria-hidden="true"><circle cx="11" cy="6" r="3.5" fill="${colour}"/></svg>` : line.bars ? `<svg viewBox="0 0 22 12" aria-hidden="true"><rect x="5" width="12" height="12" fill="${colour}"/></svg>` : `<svg viewBox="0 0 22 12" aria-hidden="true"><line x1="1" y1="6" x2="21" y2="6" stroke="${colour}"${line.dashed ? ' stroke-dasharray="5 3"' : ''}/></svg>`;
         button.append(line.legend || line.name);
         button.title = 'Show or hide';
         button.addEventListener('click', () => {

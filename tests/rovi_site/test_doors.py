@@ -68,6 +68,8 @@ DOORS = {
     "energy-forecast-page": "POST operator",
     "energy-upload": "GET operator, POST operator",
     "energy-asset": "GET viewer",
+    "energy-file": "GET viewer",
+    "energy-asset-file": "GET viewer",
     "energy-series": "GET viewer",
     "energy-asset-series": "GET viewer",
     "status": "GET viewer",

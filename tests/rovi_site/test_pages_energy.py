@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from datahub.models import Battery
 from energykit.quarters import labelled
 from fleet.models import Asset, EnergyForecast
 from jobs.models import Job
@@ -77,6 +78,38 @@ def test_bars_of_a_long_range_are_days(client, readings):
     assert found["lines"][0]["y"] == [24.0] * 10
 
 
+def test_a_day_of_which_the_range_holds_a_part_is_drawn_whole(client, readings):
+    readings(1, [1.0] * 24 * 12)
+    found = client.get("/charts/energy?from=2018-08-25T12:00&to=2018-09-04").json()
+    (line,) = found["lines"]
+    assert (line["t"][0], line["y"]) == ("2018-08-25T00:00:00Z", [24.0] * 10)
+    assert found["span"] == ["2018-08-25T00:00:00Z", "2018-09-04T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("address", "head", "first", "lines"),
+    [
+        ("/energy/1/quarters.csv?from=start", "datetime,energy_kwh,charged_kwh,covered_seconds",
+         "2018-08-24T00:00:00Z,3,0,900", 13),
+        ("/energy/quarters.csv?from=start", "datetime,kind,energy_kwh,charged_kwh,covered_seconds,assets",
+         "2018-08-24T00:00:00Z,ship,6,0,1800,2", 13),
+        ("/energy/quarters.csv?from=2018-08-24&to=2018-09-24",
+         "datetime,kind,energy_kwh,charged_kwh,covered_seconds,assets", "2018-08-24T00:00:00Z,ship,112,0,21600,2", 2),
+    ],
+)  # fmt: skip
+def test_what_is_shown_is_a_file_too(client, readings, address, head, first, lines):
+    """Of the seed's example, 12 + 26 + 18 = 56 kWh in three hours, twice."""
+    readings(1)
+    readings(2)
+    told = b"".join(client.get(address).streaming_content).decode().splitlines()
+    assert (told[0], told[1], len(told)) == (head, first, lines)
+
+
+def test_a_file_of_an_unknown_asset_is_not_found_and_an_empty_one_has_its_head(client):
+    assert client.get("/energy/77/quarters.csv").status_code == 404
+    assert b"".join(client.get("/energy/quarters.csv").streaming_content).startswith(b"datetime,kind")
+
+
 def test_an_asset_tells_where_a_quarter_comes_from(client, readings):
     readings(1)
     page = client.get(f"/energy/1?from=start&sources={START + 900}")
@@ -84,6 +117,14 @@ def test_an_asset_tells_where_a_quarter_comes_from(client, readings):
     assert "Where the quarter of 2018-08-24T00:15:00Z comes from" in words
     assert "12.0 kWh" in words
     assert client.get("/charts/energy/1").json()["lines"][0]["y"][0] == 3.0
+
+
+def test_a_battery_and_its_asset_lead_to_each_other(client):
+    battery = Battery.objects.create(name="pack 9")
+    assert "/energy/" not in client.get("/dashboard/pack%209").content.decode()
+    Asset.objects.create(number=1_000_000_009, name="pack 9", kind="battery", battery_id=battery.pk)
+    assert 'href="/energy/1000000009"' in client.get("/dashboard/pack%209").content.decode()
+    assert 'href="/dashboard/pack%209"' in client.get("/energy/1000000009").content.decode()
 
 
 def test_an_unknown_asset_is_not_found(client):
@@ -121,7 +162,19 @@ def test_a_forecast_stands_beside_what_is_known(client, readings):
     for address in ("/charts/energy", "/charts/energy/1"):
         told = client.get(address).json()["forecast"]
         assert (told["expected"], told["t"][0]) == ([1.0] * 4, "2018-08-24T03:00:00Z")
-    assert "90 %: 3.5 to 4.5" in text_of(client.get("/energy"))
+    assert "90 %: 3.50 to 4.50" in text_of(client.get("/energy"))
+    assert "3.50 to 4.50 — —" in text_of(client.get("/energy/1"))  # nothing happened yet to hold it against
+
+
+def test_an_asset_whose_clock_runs_ahead_hides_no_other(client, readings):
+    readings(1)
+    readings(2, first=2_315_520_000)
+    found = client.get("/charts/energy").json()
+    assert (found["span"], len(found["lines"][0]["t"])) == (["2018-08-24T00:00:00Z", "2018-08-24T03:00:00Z"], 12)
+    assert "Some assets' clocks run ahead, to 2043" in client.get("/energy").content.decode().replace("&#x27;", "'")
+    assert "run ahead" not in text_of(client.get("/energy?from=start"))
+    client.post("/energy/forecast", {"model": "seasonal", "quarters": 96})
+    assert Job.objects.get().arguments["start"] == START + 10_800
 
 
 def test_queries_do_not_grow_with_the_assets(client, readings):
@@ -189,7 +242,7 @@ def test_a_file_of_one_asset_needs_no_column_of_numbers(client):
     ("content", "name", "told"),
     [
         (b"datetime,value\n2018-08-24T00:00:00Z,12\n", "a.csv", "It has no column spaceship_id"),
-        (CSV.replace(b",12", b",-12"), "a.csv", "Row 1"),
+        (CSV.replace(b",12", b",-12"), "a.csv", "Row 1 (line 2)"),
         (CSV.replace(b"2018-08-24T01:00:00Z,26", b"soon,26"), "a.csv", "Row 2"),
         (b"\x00\xff", "a.parquet", "cannot be read"),
         (CSV, "a.xlsx", "must end in one of"),
