@@ -254,9 +254,9 @@ def present_end(asset: Asset | None, span: tuple[int, int]) -> int:
     now = int(unix_time()) // QUARTER_SECONDS * QUARTER_SECONDS + QUARTER_SECONDS
     if asset is not None or span[1] <= now:
         return span[1]
-    by_now = Asset.objects.filter(last_time__lt=now * MICROSECONDS)
-    newest = by_now.order_by("-last_time").values_list("last_time", flat=True).first()
-    return span[1] if newest is None else max(span[0], quarter_of(newest)) + QUARTER_SECONDS
+    newest = Asset.objects.filter(last_time__lt=now * MICROSECONDS).order_by("-last_time").first()
+    of_newest = known_span(newest) if newest is not None else None
+    return span[1] if of_newest is None else of_newest[1]
 
 
 def _seconds_up(instant: int) -> int:
@@ -264,9 +264,10 @@ def _seconds_up(instant: int) -> int:
 
 
 def newest_reading() -> int | None:
-    """Time (µs) of the newest reading of all assets."""
-    told = Asset.objects.filter(last_time__isnull=False).order_by("-last_time")
-    return told.values_list("last_time", flat=True).first()
+    """Time (µs) of the newest reading of all assets; of those that tell of a time to come only where all do."""
+    told = Asset.objects.filter(last_time__isnull=False).order_by("-last_time").values_list("last_time", flat=True)
+    by_now = told.filter(last_time__lte=int(unix_time() * MICROSECONDS)).first()
+    return told.first() if by_now is None else by_now
 
 
 def newest_forecast(asset: Asset | None) -> EnergyForecast | None:

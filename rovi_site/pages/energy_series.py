@@ -19,6 +19,8 @@ BARS_OF_QUARTERS = 8 * 96
 BARS_OF_DAYS = 400
 MOST_QUARTERS = 1_000_000  # of all assets, that a page sums up
 MOST_DAYS_OF_HEAT = 62
+QUARTERS_BEFORE = 28 * 96
+WHOLE = 0.98
 COLOURS = {"ship": "series-1", "meter": "series-2", "battery": "series-3", "other": "series-4"}
 
 
@@ -49,12 +51,15 @@ def fleet_series(window: Window, assets: int) -> dict[str, Any]:
     """All assets together."""
     resolution, few = resolution_shown(window, assets), _are_few(window, assets)
     first, past = whole_spans(window, resolution)
-    start, end = window.start * MICROSECONDS, window.end * MICROSECONDS
+    end = window.end * MICROSECONDS
     sums = fleet_energy(first * MICROSECONDS, past * MICROSECONDS, resolution)
     answer = _chart(sums, resolution, first, past)
     if few and window.quarters <= MOST_DAYS_OF_HEAT * 96:
-        quarters = sums if resolution == "quarter" else fleet_energy(start, end, "quarter")
-        answer |= _by_quarter(window, ((each.start, each.energy) for each in quarters), resolution)
+        judged = _judged_from(window, assets)
+        known = (
+            (each.start, each.energy, each.covered) for each in fleet_energy(judged * MICROSECONDS, end, "quarter")
+        )
+        answer |= _by_quarter(window, judged, known, resolution)
     else:
         answer["left_out"] = "The day against the time of day is drawn for fewer assets, or a shorter range."
     return answer | {"forecast": _expected(newest_forecast(None), window, resolution)}
@@ -62,13 +67,16 @@ def fleet_series(window: Window, assets: int) -> dict[str, Any]:
 
 def asset_series(asset: Asset, window: Window) -> dict[str, Any]:
     resolution = resolution_of(window)
-    start, end = window.start * MICROSECONDS, window.end * MICROSECONDS
+    end = window.end * MICROSECONDS
     first, past = whole_spans(window, resolution)
     sums = sums_of_asset(asset, first, past, resolution)
     answer = _chart(sums, resolution, first, past)
     if window.quarters <= MOST_DAYS_OF_HEAT * 96:
-        known = quarters_between(asset, start, end)
-        answer |= _by_quarter(window, ((each.start, each.energy or 0.0) for each in known), resolution)
+        judged = _judged_from(window, 1)
+        found = quarters_between(asset, judged * MICROSECONDS, end)
+        answer |= _by_quarter(
+            window, judged, ((each.start, each.energy or 0.0, each.covered) for each in found), resolution
+        )
     return answer | {"forecast": _expected(newest_forecast(asset), window, resolution)}
 
 
@@ -114,18 +122,34 @@ def _coverage(sums: Iterable[FleetSum], resolution: str) -> dict[str, Any]:
     }
 
 
-def _by_quarter(window: Window, quarters: Iterable[tuple[int, float]], resolution: str) -> dict[str, Any]:
+def _judged_from(window: Window, assets: int) -> int:
+    """Where the quarters begin, s, that a window's are held against: four weeks before it, if those are few enough."""
+    quarters = window.quarters + QUARTERS_BEFORE
+    return window.start - (QUARTERS_BEFORE * QUARTER_SECONDS if quarters * max(assets, 1) <= MOST_QUARTERS else 0)
+
+
+def _by_quarter(
+    window: Window, judged_from: int, quarters: Iterable[tuple[int, float, int]], resolution: str
+) -> dict[str, Any]:
+    """`quarters`: beginning (s), kWh and what is covered (µs) of those from `judged_from` on, in any order."""
     import numpy as np  # noqa: PLC0415  (a web process boots without it)
 
     from energykit.seasonal import outlying  # noqa: PLC0415
 
-    first = window.start // DAY * 96
-    count = -(-window.end // DAY) * 96 - first
-    energy = np.full(count, np.nan)
-    for start, used in quarters:
-        place = start // QUARTER_SECONDS - first
+    before = judged_from // DAY * 96
+    energy = np.full(-(-window.end // DAY) * 96 - before, np.nan)
+    covered = np.zeros(len(energy))
+    for start, used, known in quarters:
+        place = start // QUARTER_SECONDS - before
         energy[place] = used if np.isnan(energy[place]) else energy[place] + used
-    strange = np.flatnonzero(outlying(energy, first))
+        covered[place] += known
+    # Less than usual because less is known of it is nothing strange.
+    is_whole = covered >= WHOLE * np.median(covered[covered > 0]) if covered.any() else covered > 0
+    is_strange = outlying(np.where(is_whole, energy, np.nan), before)
+    first = window.start // DAY * 96
+    energy, is_strange = energy[first - before :], is_strange[first - before :]
+    energy[: window.start // QUARTER_SECONDS - first] = np.nan
+    strange = np.flatnonzero(is_strange & ~np.isnan(energy))
     table = energy.reshape(-1, 96)
     return {
         "outlying": {

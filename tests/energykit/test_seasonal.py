@@ -162,3 +162,14 @@ def test_what_is_unlike_other_days_is_outlying():
     assert np.flatnonzero(outlying(load, MONDAY)).tolist() == [3 * DAY + 40]
     assert not outlying(load[: 3 * DAY], MONDAY).any()
     assert not outlying(np.full(7 * DAY, np.nan), MONDAY).any()
+
+
+def test_a_weekend_is_held_against_weekends_and_a_noisy_hour_against_itself():
+    """By hand: four weeks whose Saturdays and Sundays use a tenth; noon differs from day to day, midnight does not."""
+    load = np.full((28, DAY), 10.0)
+    load[np.arange(28) % 7 >= 5] = 1.0
+    load[:, 40:57] += 2.0 * np.where(np.arange(28) % 2, 1, -1)[:, None] * (load[:, 40:57] > 5)
+    assert not outlying(load.ravel(), MONDAY).any()
+    load[5, 10] = 10.0  # a Saturday like a Friday
+    load[8, 10] = 1.0  # a Tuesday like a Sunday
+    assert np.flatnonzero(outlying(load.ravel(), MONDAY)).tolist() == [5 * DAY + 10, 8 * DAY + 10]
