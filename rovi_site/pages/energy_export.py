@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import chain, islice
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest
 from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
@@ -28,7 +28,7 @@ ROWS_A_PIECE = 5000
 
 @require_GET
 @page_for(Role.VIEWER)
-def asset_file(request: HttpRequest, number: int) -> HttpResponse | StreamingHttpResponse:
+def asset_file(request: HttpRequest, number: int) -> Any:
     """The quarters of the range that the address tells; those of which nothing is known are not there."""
     try:
         asset = asset_numbered(number)
@@ -45,7 +45,7 @@ def asset_file(request: HttpRequest, number: int) -> HttpResponse | StreamingHtt
 
 @require_GET
 @page_for(Role.VIEWER)
-def fleet_file(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+def fleet_file(request: HttpRequest) -> Any:
     """All assets of a kind together, by quarter, day or month, as the chart of this range draws them."""
     times = known_span(None) or (0, 0)
     window = window_of(request.GET, *times, present_end(None, times))

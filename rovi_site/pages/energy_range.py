@@ -51,8 +51,8 @@ def window_of(query: QueryDict, begin: int, past: int, end_means: int | None = N
     except BadInstant as told:
         return Window(max(begin, newest - 7 * DAY), newest, "7 d", f"{told} The last week is shown.")
     if start >= end:
-        told = "The range ends before it begins; the last week is shown."
-        return Window(max(begin, newest - 7 * DAY), newest, "7 d", told)
+        complaint = "The range ends before it begins; the last week is shown."
+        return Window(max(begin, newest - 7 * DAY), newest, "7 d", complaint)
     words = next((words for words, value in PRESETS if value == asked_from and end == newest), "")
     return Window(max(start, begin) if words else start, end, words)
 
