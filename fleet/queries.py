@@ -195,8 +195,8 @@ def fleet_energy(start: int, end: int, resolution: str = "quarter") -> list[Flee
 
 def sums_of_asset(asset: Asset, start: int, end: int, resolution: str) -> list[FleetSum]:
     """One asset's spans (RESOLUTIONS) that begin in `start <= … < end`, s, in order."""
-    kept = {"quarter": Quarter, "day": EnergyDay, "month": EnergyMonth}[resolution]
-    rows = kept.objects.filter(asset=asset, start__gte=start, start__lt=end).order_by("start")
+    kept = {"quarter": Quarter, "day": EnergyDay, "month": EnergyMonth}[resolution]._default_manager
+    rows = kept.filter(asset=asset, start__gte=start, start__lt=end).order_by("start")
     return [
         FleetSum(begin, asset.kind, energy, charged, covered, 1)
         for begin, energy, charged, covered in rows.values_list("start", "energy", "charged", "covered")
@@ -225,7 +225,7 @@ class Used:
 
 def used_between(start: int, end: int) -> list[Used]:
     """All assets that used anything in the quarters that begin in `start <= … < end`, s, most first."""
-    sums = dict(tables.energy_by_asset(connection, parts_of(start, end), None))
+    sums: dict[int, float] = dict(tables.energy_by_asset(connection, parts_of(start, end), None))
     assets = Asset.objects.values_list("number", "name", "kind", "price", "currency")
     found = [
         Used(number, name, kind, sums[number], price, currency)

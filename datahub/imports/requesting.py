@@ -77,7 +77,9 @@ def undo_import(data_import: DataImport, by: Any) -> DataImport:
     undone where the battery holds nothing else.
     """
     with transaction.atomic():
-        found = DataImport.objects.select_for_update().select_related("battery", "job").get(pk=data_import.pk)
+        found = (
+            DataImport.objects.select_for_update(of=("self",)).select_related("battery", "job").get(pk=data_import.pk)
+        )
         if why := why_not_undone(found):
             raise CannotBeUndone(found.file_name, why)
         battery = found.battery

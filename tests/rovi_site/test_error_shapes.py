@@ -167,7 +167,8 @@ def test_every_route_of_rest_and_seed_paths_is_tried_here():
 
 
 OTHERS = {
-    "energy", "energy-asset", "energy-asset-series", "energy-forecast-page", "energy-series", "energy-upload",
+    "energy", "energy-asset", "energy-asset-file", "energy-asset-series", "energy-file", "energy-forecast-page",
+    "energy-series", "energy-upload",
     "metrics",  # for Prometheus, in plain text
     "battery-act", "battery-coverage", "estimator", "estimator-series", "estimators", "fleet-act", "fleet-export",
     "fleet-undo", "forecaster", "forecasters", "jobs-retry-failed", "search", "token-revoke", "tokens",
