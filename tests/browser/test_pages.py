@@ -30,7 +30,7 @@ SHIFTS = """new Promise((resolve) => {
 })"""
 WEIGHT = """[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
     .filter((each) => !each.name.includes('plotly')).reduce((sum, each) => sum + each.encodedBodySize, 0)"""
-MOST_SHIFT = 0.02
+MOST_SHIFT = 0.05
 MOST_BYTES = 500_000
 
 
