@@ -186,8 +186,8 @@ SORTS: dict[str, Callable[[Fleet, states.Heard], Any]] = {
 def sorted_by(fleet: Fleet, batteries: list[states.Heard], sort: str) -> list[states.Heard]:
     """By a column of the address, `-soh` the greatest first; equal ones by name."""
     key = SORTS.get(sort.lstrip("-"), _by_name)
-    by_name = sorted(batteries, key=lambda battery: battery.name)
-    known = [(value, battery) for battery in by_name if (value := key(fleet, battery)) is not None]
-    unknown = [battery for battery in by_name if key(fleet, battery) is None]
+    valued = [(key(fleet, battery), battery) for battery in sorted(batteries, key=lambda battery: battery.name)]
+    known = [pair for pair in valued if pair[0] is not None]
+    unknown = [battery for value, battery in valued if value is None]
     known.sort(key=lambda pair: pair[0], reverse=sort.startswith("-"))
     return [battery for _, battery in known] + unknown

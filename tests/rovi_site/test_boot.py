@@ -18,6 +18,23 @@ def test_a_web_process_boots_without_science(tmp_path, monkeypatch):
     assert booted.stdout.strip() == "[]"
 
 
+SETTLED = """
+import gc, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "rovi_site.settings"
+import rovi_site.asgi
+from rovi_site.serving.web import settle
+loaded = len(gc.get_objects())
+settle()
+print(gc.get_freeze_count() >= loaded, len(gc.get_objects()) < loaded / 100)
+"""
+
+
+def test_what_a_web_process_has_loaded_is_walked_over_no_more(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROVI_DATA", str(tmp_path))
+    settled = subprocess.run([sys.executable, "-c", SETTLED], capture_output=True, text=True, check=True)
+    assert settled.stdout.split() == ["True", "True"]
+
+
 WITHOUT = """
 import django
 django.setup()
