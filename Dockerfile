@@ -7,6 +7,7 @@ WORKDIR /rovi
 COPY requirements.lock .
 RUN pip install --require-hashes --requirement requirements.lock
 COPY . .
+RUN python -m compileall -q .
 RUN useradd --system --uid 10001 rovi && install -d -o rovi -m 700 /data
 USER rovi
 ENV ROVI_DATA=/data ROVI_DEMO=off HOST=0.0.0.0

@@ -240,6 +240,7 @@ def hand_over(venv: Path, command: list[str]) -> int:
     """Becomes the command, so that a signal reaches it and its exit status is ours; returns only if there is none."""
     programs = str(venv / "bin")
     environment = {**os.environ, "VIRTUAL_ENV": str(venv), "PATH": programs + os.pathsep + os.environ.get("PATH", "")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile anew all that it imports
     program = shutil.which(command[0], path=environment["PATH"])
     if program is not None:
         os.execve(program, command, environment)  # noqa: S606

@@ -38,14 +38,26 @@ def wheel(folder: Path, version: str) -> str:
     return f"roviprobe=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
+def clone(folder: Path) -> Path:
+    """Of which only the installer and the lock matter."""
+    (folder / "rovi_site").mkdir()
+    (folder / "rovi_site" / "install.py").write_text(SCRIPT.read_text())
+    (folder / "wheels").mkdir()
+    (folder / "requirements.lock").write_text(wheel(folder / "wheels", "1.0"))
+    return folder
+
+
 @pytest.fixture
 def project(tmp_path):
-    """A clone of which only the installer and the lock matter."""
-    (tmp_path / "rovi_site").mkdir()
-    (tmp_path / "rovi_site" / "install.py").write_text(SCRIPT.read_text())
-    (tmp_path / "wheels").mkdir()
-    (tmp_path / "requirements.lock").write_text(wheel(tmp_path / "wheels", "1.0"))
-    return tmp_path
+    return clone(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """For tests of what comes after: to make an environment takes seconds."""
+    project = clone(tmp_path_factory.mktemp("installed"))
+    assert start(project).returncode == 0
+    return project
 
 
 def start(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -137,8 +149,17 @@ def test_a_start_that_is_stopped_takes_pip_along_and_the_next_one_goes_on(projec
     assert start(project, "--", "python", "-c", "import roviprobe").returncode == 0
 
 
-def test_the_exit_status_of_the_command_is_handed_on(project):
-    assert start(project, "--", "python", "-c", "raise SystemExit(7)").returncode == 7
+def test_the_exit_status_of_the_command_is_handed_on(installed):
+    assert start(installed, "--", "python", "-c", "raise SystemExit(7)").returncode == 7
+
+
+def test_what_the_command_imports_is_compiled_once_whatever_the_shell_says(installed):
+    (installed / "probe.py").write_text("")
+    shell = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(installed)}
+
+    assert start(installed, "--", "python", "-c", "import probe", **shell).returncode == 0
+
+    assert len(list(installed.glob("__pycache__/probe.*.pyc"))) == 1
 
 
 def test_a_package_whose_hash_differs_is_not_installed(project):

@@ -19,6 +19,7 @@ class Command(BaseCommand):
         "Simulates cells whose truth is known: years of life at once, then live rows that slow down, so that no cell "
         "ever sends more than --max-rows-per-cell. Started again, it goes on where the server stands."
     )
+    requires_system_checks = []  # of the service, whose client this is
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--cells", type=int, default=8)

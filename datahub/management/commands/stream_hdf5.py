@@ -27,6 +27,7 @@ INTERRUPTED = 130  # as a shell counts SIGINT
 
 class Command(BaseCommand):
     help = "Streams an HDF5 file of battery-data-toolkit (also Parquet, CSV, BDF) over the WebSocket, acknowledged."
+    requires_system_checks = []  # of the service, whose client this is
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")

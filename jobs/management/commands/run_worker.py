@@ -14,6 +14,7 @@ class Command(BaseCommand):
         "Runs jobs and estimates health until it gets SIGINT or SIGTERM. Any number of workers may run. With REDIS_URL "
         "it is a Celery worker, as `celery -A rovi_site worker` is."
     )
+    requires_system_checks = []  # as `serve`: they would load all pages first
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--job-threads", type=int, default=2, help="How many jobs run at the same time.")
