@@ -46,8 +46,8 @@ FIELD_OF = {  # a load's field to the form's
 EXAMPLE_OF_PHASES = '[{"duration": 31557600, "last_days": 7},\n {"last_days": 7, "temperature_offset": -10}]'
 
 
-def _for(chosen: str, field: forms.Field) -> forms.Field:
-    """Shown where that load is chosen; without JavaScript, always."""
+def shown_for(chosen: str, field: forms.Field) -> forms.Field:
+    """Shown where the form's radio button of that value is chosen: static/css/parts.css."""
     field.shown_for = chosen  # type: ignore[attr-defined]
     return field
 
@@ -59,27 +59,33 @@ class LoadForm(forms.Form):
     ahead = forms.FloatField(initial=10, min_value=0, label="Ahead")
     ahead_unit = forms.ChoiceField(choices=UNITS, initial="y", label="Unit")
     profile = forms.ChoiceField(choices=LOADS, initial="none", widget=forms.RadioSelect, label="Load")
-    last_days = _for("last_days", forms.FloatField(required=False, initial=7, label="Days", help_text="Its newest."))
-    current = _for(
+    last_days = shown_for(
+        "last_days", forms.FloatField(required=False, initial=7, label="Days", help_text="Its newest.")
+    )
+    current = shown_for(
         "current", forms.FloatField(required=False, label="Current, A", help_text="Positive while charging.")
     )
-    power = _for("power", forms.FloatField(required=False, label="Power, W", help_text="+ charging."))
-    csv = _for(
+    power = shown_for("power", forms.FloatField(required=False, label="Power, W", help_text="+ charging."))
+    csv = shown_for(
         "csv",
         forms.FileField(
             required=False, label="CSV", help_text="Each row holds from its test_time (s from now) to the next row."
         ),
     )
-    repeat = _for(
+    repeat = shown_for(
         "csv",
         forms.ChoiceField(
             choices=[("", "once"), ("day", "each day"), ("week", "each week")], required=False, label="Repeated"
         ),
     )
-    dataset_battery = _for("dataset", forms.CharField(required=False, max_length=255, label="Battery"))
-    dataset_start = _for("dataset", forms.FloatField(required=False, label="From, s", help_text="Of its test time."))
-    dataset_end = _for("dataset", forms.FloatField(required=False, label="To, s", help_text="Empty: its newest row."))
-    phases = _for(
+    dataset_battery = shown_for("dataset", forms.CharField(required=False, max_length=255, label="Battery"))
+    dataset_start = shown_for(
+        "dataset", forms.FloatField(required=False, label="From, s", help_text="Of its test time.")
+    )
+    dataset_end = shown_for(
+        "dataset", forms.FloatField(required=False, label="To, s", help_text="Empty: its newest row.")
+    )
+    phases = shown_for(
         "phases",
         forms.CharField(
             required=False,

@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from access.errors import Refused
-from prognosis.forecast_forms import KINDS, PRESETS, SECONDS_A_UNIT, LoadForm
+from prognosis.forecast_forms import KINDS, PRESETS, SECONDS_A_UNIT, LoadForm, shown_for
 from prognosis.forecasting.groups import Chosen, GroupAsk, NamedLoad, named_loads_from
 from prognosis.forecasting.runs import Way
 from prognosis.states import ForecasterKind
@@ -23,9 +23,12 @@ class FleetForm(LoadForm):
         choices=[("all", "All batteries"), ("text", "Those whose name holds a text"), ("names", "These batteries")],
         initial="all", widget=forms.RadioSelect, label="Batteries",
     )  # fmt: skip
-    text = forms.CharField(required=False, max_length=255, label="Text")
-    names = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 4, "cols": 40}), label="Names", help_text="One a line."
+    text = shown_for("text", forms.CharField(required=False, max_length=255, label="Text"))
+    names = shown_for(
+        "names",
+        forms.CharField(
+            required=False, widget=forms.Textarea(attrs={"rows": 4, "cols": 40}), label="Names", help_text="One a line."
+        ),
     )
 
     chosen: Chosen

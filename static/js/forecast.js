@@ -1,4 +1,4 @@
-/* Charts of a forecast and of compared loads, drawn where the page has a result; and the fields that a form needs. */
+/* Charts of a forecast and of compared loads, drawn where the page has a result. */
 'use strict';
 {
   const YEAR = 365.25 * 86400;
@@ -65,16 +65,4 @@
   };
   drawAll();
   new MutationObserver(drawAll).observe(document.getElementById('content'), { childList: true, subtree: true });
-
-  const showFields = () => {
-    const chosen = document.querySelector('input[name="profile"]:checked')?.value;
-    for (const field of document.querySelectorAll('[data-for]')) field.hidden = field.dataset.for !== chosen;
-    const which = document.querySelector('input[name="which"]:checked')?.value;
-    for (const name of ['text', 'names']) {
-      const field = document.getElementById(`id_${name}`)?.closest('.field');
-      if (field && which) field.hidden = which !== name;
-    }
-  };
-  document.addEventListener('change', (event) => { if (['profile', 'which'].includes(event.target.name)) showFields(); });
-  showFields();
 }
