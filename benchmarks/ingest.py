@@ -139,6 +139,7 @@ class Measured:
         notes = [
             f"at half load p50 {p50}, p99 {p99}; floor's {p50_of_floor}, {p99_of_floor}",
             f"{self.cpu:.1f} µs of the server's CPU a row, floor's {floor.cpu:.1f}",
+            f"first rows of all {1000 * self.full.first_seconds:.0f} ms",
         ]
         return Figure(
             f"{vendor}, {self.server.kind}, {self.case}", self.full.rows_a_second, "rows/s",
@@ -158,7 +159,7 @@ def measured(
         meter=lambda: cpu_seconds(server.pid),
     )  # fmt: skip
     outcome = asyncio.run(loaded)
-    cpu = 1e6 * outcome.metered / max(1, outcome.acknowledged)
+    cpu = 1e6 * outcome.metered / max(1, outcome.timed)
     kept = outcome.acknowledged
     if server.kind != "floor":
         stats = read(server.port, "/db/stats")
