@@ -33,7 +33,7 @@ from prognosis.models import (
 )
 from prognosis.registration import queue_loading, register_built_in, register_forecaster
 from prognosis.states import WORDS_OF_KINDS, ForecasterKind, ForecasterState
-from uploads.editing import changes_between
+from uploads.editing import changes_between, numbered
 from uploads.storage import text_of
 
 RUNS_SHOWN = 20
@@ -190,16 +190,8 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
         return None if forecaster.mean_absolute is None else f"{100 * forecaster.mean_absolute:.2f} %"
 
     @admin.display(description="script")
-    def numbered_script(self, forecaster: Forecaster) -> SafeString:
-        """The script with numbered lines, the line of the last error marked."""
-        if not forecaster.script:
-            return SafeString("None: it is built in.")
-        plain, marked = "{}  {}", "<mark>{}  {}</mark>"
-        lines = [
-            (format_html(marked if number == forecaster.last_error_line else plain, f"{number:4}", line),)
-            for number, line in enumerate(text_of(forecaster.script).splitlines(), start=1)
-        ]
-        return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", lines))
+    def numbered_script(self, forecaster: Forecaster) -> SafeString | str:
+        return numbered(forecaster.script, forecaster.last_error_line) if forecaster.script else "None: it is built in."
 
     @admin.display(description="load test")
     def load_test(self, forecaster: Forecaster) -> SafeString | str:

@@ -30,10 +30,9 @@ from twin.models import Estimator, SupportFile, VersionChange
 from twin.queries import newest_covariance, newest_mean
 from twin.registration import register_estimator, retry_estimator
 from twin.results import delete_results, loss_of_results
-from twin.scripts import numbered_lines
 from twin.states import Kind, Stored, condition_of, rows_behind
 from twin.versions import follow, promote, roll_back, stop_following
-from uploads.editing import changes_between
+from uploads.editing import changes_between, numbered
 from uploads.storage import text_of
 
 JOBS_SHOWN = 5
@@ -300,15 +299,7 @@ class EstimatorAdmin(OurPages, admin.ModelAdmin):
 
     @admin.display(description="script")
     def numbered_script(self, estimator: Estimator) -> SafeString | str:
-        """The script with numbered lines, the line of the last error marked."""
-        plain, marked = "{}  {}", "<mark>{}  {}</mark>"
-        lines = [
-            (format_html(marked if failed else plain, f"{number:4}", line),)
-            for number, line, failed in numbered_lines(estimator)
-        ]
-        if not lines:
-            return "—"
-        return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", lines))
+        return numbered(estimator.script, estimator.error_line) if estimator.script else "—"
 
     @admin.display(description="newest estimate")
     def estimates(self, estimator: Estimator) -> SafeString | str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
+from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse_lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from uploads.errors import ScriptRefused
+from uploads.storage import lines_of
 
 CONTEXT_LINES = 3
 
@@ -47,6 +49,15 @@ def syntax_of(request: HttpRequest, check: Callable[[str], str]) -> JsonResponse
     return JsonResponse({"line": None, "message": ""})
 
 
+def numbered(script: FieldFile, error_line: int | None) -> SafeString:
+    """The script with numbered lines, the line of its last error marked."""
+    lines = [
+        (format_html("<mark>{}  {}</mark>" if line.is_wrong else "{}  {}", f"{line.number:4}", line.text),)
+        for line in lines_of(script, error_line)
+    ]
+    return _shown(lines)
+
+
 def changes_between(before: str, after: str, names: tuple[str, str]) -> SafeString | str:
     """The lines that differ, with a few around them; empty where none do."""
     lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, n=CONTEXT_LINES, lineterm=""))
@@ -57,4 +68,8 @@ def changes_between(before: str, after: str, names: tuple[str, str]) -> SafeStri
     for place, line in enumerate(lines):
         tag = marks.get(line[:1]) if place > 1 else None
         shown.append((format_html(f"<{tag}>{{}}</{tag}>", line) if tag else line,))
-    return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", shown))
+    return _shown(shown)
+
+
+def _shown(lines: Iterable[tuple[Any]]) -> SafeString:
+    return format_html('<pre class="script" tabindex="0">{}</pre>', format_html_join("\n", "{}", lines))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
@@ -30,6 +32,18 @@ def text_of(script: FieldFile) -> str:
             return bytes(opened.read()).decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""
+
+
+@dataclass(frozen=True)
+class Line:
+    number: int  # from 1
+    text: str
+    is_wrong: bool
+
+
+def lines_of(script: FieldFile, error_line: int | None) -> list[Line]:
+    """Its text, the line marked in which its last error arose; none where it is gone."""
+    return [Line(place, line, place == error_line) for place, line in enumerate(text_of(script).splitlines(), 1)]
 
 
 def remove_once_committed(file: FieldFile) -> None:

@@ -21,14 +21,14 @@ from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.health import Health, doubt_about, health_of
 from rovi_site.pages.numbers import UNKNOWN, count, duration, number
 from rovi_site.pages.parameters import parameters_in_words
-from rovi_site.pages.scripts import libraries_of, lines_of
+from rovi_site.pages.scripts import libraries_of
 from rovi_site.pages.versions import VersionRow, badge_of_version, version_rows
 from rovi_site.pages.words import Badge, job_badge, kind_in_words, skipped_in_words
 from twin.models import Estimator
 from twin.queries import with_all_it_takes
 from twin.states import Kind, Stored, rows_behind
 from twin.versions import version_before
-from uploads.storage import text_of
+from uploads.storage import lines_of
 
 ROWS_A_PAGE = 50
 SHOWN_VERSIONS = 20
@@ -124,7 +124,7 @@ def estimator_page(request: HttpRequest, estimator_id: int) -> HttpResponse:
     }
     if estimator.is_script:
         context |= {
-            "lines": lines_of(text_of(estimator.script), estimator.error_line),
+            "lines": lines_of(estimator.script, estimator.error_line),
             "files": list(estimator.files.all()),
         }
     else:

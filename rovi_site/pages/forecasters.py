@@ -22,9 +22,9 @@ from prognosis.scoring.table import Score, scores_of_forecasters, scores_of_vers
 from prognosis.states import ForecasterKind, ForecasterState, RunState
 from rovi_site.pages.forecasting import ScoreRow, score_row
 from rovi_site.pages.numbers import UNKNOWN
-from rovi_site.pages.scripts import libraries_of, lines_of
+from rovi_site.pages.scripts import libraries_of
 from rovi_site.pages.words import Badge, forecast_badge, job_badge, kind_in_words
-from uploads.storage import text_of
+from uploads.storage import lines_of
 
 ROWS_A_PAGE = 50
 SHOWN_RUNS = 20
@@ -90,7 +90,7 @@ def forecaster_page(request: HttpRequest, forecaster_id: int) -> HttpResponse:
         "forecaster": forecaster,
         "badge": badge_of(forecaster, forecaster.state_sentence),
         "kind": kind_in_words(forecaster.kind),
-        "lines": lines_of(text_of(forecaster.script), forecaster.last_error_line),
+        "lines": lines_of(forecaster.script, forecaster.last_error_line),
         "files": list(forecaster.files.all()),
         "libraries": libraries_of(forecaster.library_versions),
         "preview": _preview(forecaster),

@@ -9,15 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from rovi_site.pages.numbers import UNKNOWN
 
-MOST_LINES = 2000
-
-
-@dataclass(frozen=True)
-class Line:
-    number: int
-    text: str
-    is_wrong: bool
-
 
 @dataclass(frozen=True)
 class Library:
@@ -30,10 +21,6 @@ class Library:
     @property
     def has_changed(self) -> bool:
         return self.now not in (self.then, UNKNOWN)
-
-
-def lines_of(text: str, error_line: int | None) -> list[Line]:
-    return [Line(place, line, place == error_line) for place, line in enumerate(text.splitlines()[:MOST_LINES], 1)]
 
 
 def libraries_of(then: Mapping[str, str]) -> list[Library]:
