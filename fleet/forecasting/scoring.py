@@ -3,53 +3,43 @@
 from __future__ import annotations
 
 import numpy as np
-from django.db.models import F, Q
+from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from energykit.quarters import MICROSECONDS, QUARTER_SECONDS
+from fleet import tables
 from fleet.forecasting.making import quarters_of
 from fleet.models import EnergyForecast
 from fleet.queries import newest_reading
 
 AT_ONCE = 200
+END = (F("start") + F("quarters") * QUARTER_SECONDS) * MICROSECONDS
 
 
 def score_some() -> bool:
-    """Whether some forecast was scored: one whose asset has readings from after its last quarter."""
-    ended = (F("start") + F("quarters") * QUARTER_SECONDS) * MICROSECONDS
-    waiting = EnergyForecast.objects.filter(scored=None).filter(Q(asset__last_time__gte=ended))
-    found = list(waiting.order_by("pk")[:AT_ONCE])
+    """Whether some forecast was scored: one whose asset, or any where it is of all, has readings from after its end."""
+    waiting = EnergyForecast.objects.filter(scored=None).annotate(end=END).order_by("pk")
+    found = list(waiting.filter(asset__last_time__gte=F("end"))[:AT_ONCE])
+    newest = None if found else newest_reading()
+    if newest is not None:
+        found = list(waiting.filter(asset=None, end__lte=newest)[:1])
     for forecast in found:
-        truth = quarters_of([forecast.asset_id or 0], forecast.start // QUARTER_SECONDS, forecast.quarters)[0]
-        forecast.scores = score_of(forecast, truth)
+        forecast.scores = score_of(forecast, _truth_of(forecast))
         forecast.scored = timezone.now()
     EnergyForecast.objects.bulk_update(found, ["scores", "scored"], batch_size=100)
-    return bool(found) or _score_of_fleet()
+    return bool(found)
 
 
-def _score_of_fleet() -> bool:
-    newest = newest_reading()
-    ended = (F("start") + F("quarters") * QUARTER_SECONDS) * MICROSECONDS
-    waiting = EnergyForecast.objects.filter(scored=None, asset=None).annotate(ended=ended)
-    forecast = waiting.filter(ended__lte=newest).order_by("pk").first() if newest is not None else None
-    if forecast is None:
-        return False
-    forecast.scores = score_of(forecast, whole_fleet(forecast))
-    forecast.scored = timezone.now()
-    forecast.save(update_fields=["scores", "scored"])
-    return True
-
-
-def whole_fleet(forecast: EnergyForecast) -> np.ndarray:
-    """(quarters,) kWh of all assets together in the forecast's window; NaN where none is known."""
-    from django.db import connection  # noqa: PLC0415
-
-    from fleet import tables  # noqa: PLC0415
-
-    end = forecast.start + forecast.quarters * QUARTER_SECONDS
+def _truth_of(forecast: EnergyForecast) -> np.ndarray:
+    """(quarters,) kWh in the forecast's window, of its asset or of all together; NaN where none is known."""
+    first = forecast.start // QUARTER_SECONDS
+    if forecast.asset_id is not None:
+        return quarters_of([forecast.asset_id], first, forecast.quarters)[0]
     truth = np.full(forecast.quarters, np.nan)
+    end = forecast.start + forecast.quarters * QUARTER_SECONDS
     for start, _, energy, *_ in tables.fleet_sums(connection, tables.QUARTERS, forecast.start, end):
-        place = (start - forecast.start) // QUARTER_SECONDS
+        place = start // QUARTER_SECONDS - first
         truth[place] = energy if np.isnan(truth[place]) else truth[place] + energy
     return truth
 
