@@ -26,3 +26,17 @@ class Refused(Exception):
         self.code = code or self.code
         self.status = status or self.status
         self.fields = fields or {}
+
+
+class BodyTooLarge(Refused):
+    code = "body_too_large"
+    status = 413
+    hint = "Send it in parts, or upload it as a file on the pages."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The body is larger than {most} bytes, as sent or unpacked.")
+
+
+class BodyCutShort(Refused):
+    code = "body_cut_short"
+    hint = "Send it again."

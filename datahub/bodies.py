@@ -11,28 +11,15 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
 
-from datahub.errors import BodyTooLarge, BodyUnreadable
+from access.bodies import body_of
+from access.errors import BodyTooLarge
+from datahub.errors import BodyUnreadable
 from datahub.ingest.alike_records import columns_of_json
 from datahub.ingest.frames import Columns, Frame, decode, most_containers, shaped
 from datahub.ingest.protocol import CLOSE_TOO_LARGE, FrameRefused, Limits
 from datahub.readers import BYTES_A_VALUE, FileOfRows
-
-
-def body_of(request: HttpRequest) -> bytes:
-    """The body, whatever its content type says; raises BodyTooLarge before it is read into memory."""
-    most = settings.UPLOAD_MAX_BODY_BYTES
-    try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
-            raise BodyTooLarge(most)
-        return request.body
-    except RequestDataTooBig:
-        raise BodyTooLarge(most) from None
-    except (UnreadablePostError, ValueError):
-        raise BodyUnreadable("The body ended before its announced length.", hint="Send it again.") from None
 
 
 def json_of(request: HttpRequest) -> Any:

@@ -127,17 +127,6 @@ class NotConfirmed(Refused):
         )
 
 
-class BodyTooLarge(Refused):
-    code = "body_too_large"
-    status = 413
-
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            f"The body is larger than {most} bytes, as sent or unpacked.",
-            hint="Send it in parts, or import it as a file in the admin.",
-        )
-
-
 class BodyUnreadable(Refused):
     code = "body_unreadable"
     status = 422

@@ -12,12 +12,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
 from rest_framework.exceptions import UnsupportedMediaType
 
+from access.bodies import body_of
 from energykit.quarters import QUARTER, BadDuration, BadInstant, read_duration, read_instant
 from fleet.errors import NotJson, ReadingsRefused
 from fleet.validators import (
@@ -59,7 +57,7 @@ class ReadBatch:
 def read_batch(request: HttpRequest, query: Mapping[str, Any]) -> ReadBatch:
     """Raises ReadingsRefused, NotJson, UnsupportedMediaType. `units` and `interval` of a file stand in the query."""
     content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() or "application/json"
-    body = _body_of(request)
+    body = body_of(request)
     if content_type in (CSV, PARQUET):
         return read_file(body, content_type, query.get("units"), query.get("interval"))
     if content_type != "application/json":
@@ -94,18 +92,6 @@ def read_file(
 
 
 # --- bodies --------------------------------------------------------------------------------------------------------
-def _body_of(request: HttpRequest) -> bytes:
-    most = settings.UPLOAD_MAX_BODY_BYTES
-    try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
-            raise RequestDataTooBig
-        return request.body
-    except RequestDataTooBig:
-        raise NotJson(f"The body is larger than {most:,} bytes.", hint="Send it in parts.", status=413) from None
-    except (UnreadablePostError, ValueError):
-        raise NotJson("The body ended before its announced length.", hint="Send it again.") from None
-
-
 def _json(body: bytes) -> dict[str, Any]:
     if body.count(b"{") + body.count(b"[") > MOST_ROWS:
         raise NotJson("The body holds more lists and objects than a request may.", hint="Send columns.")

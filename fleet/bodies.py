@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
 from rest_framework.exceptions import UnsupportedMediaType
 
+from access.bodies import body_of
 from fleet.errors import NotJson
 from fleet.validators import MOST_ROWS
 
@@ -22,14 +21,7 @@ def json_of(request: HttpRequest) -> Any:
     content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if content_type and content_type != "application/json":
         raise UnsupportedMediaType(content_type[:100])
-    try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
-            raise RequestDataTooBig
-        body = request.body
-    except RequestDataTooBig:
-        raise NotJson(f"The body is larger than {MOST_BYTES:,} bytes.", hint="Send it in parts.", status=413) from None
-    except (UnreadablePostError, ValueError):
-        raise NotJson("The body ended before its announced length.", hint="Send it again.") from None
+    body = body_of(request, MOST_BYTES)
     if body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
         raise NotJson("The body holds more lists and objects than a request has rows.")
     try:

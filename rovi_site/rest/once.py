@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access import kept_answers
+from access.bodies import body_of
 from access.kept_answers import KeyTaken
 from access.pacing import key_of
-from datahub.bodies import body_of
 from rovi_site.rest.errors import AnswerNotKept, BadKey, KeyOfSomethingElse, StillUnderWay
 
 HEADER = "Idempotency-Key"
