@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 from django.conf import settings
@@ -217,7 +218,8 @@ def _insert(account: Account, chunk: Chunk) -> int:
     late = _late(times, account.last_test_time, len(chunk))
     any_late = True in late
     before = row_tables.newest_row_id(connection, account.pk) if any_late else 0
-    stored = tables.insert(connection, account.pk, kinds_in(account.columns), chunk, late)
+    all_new = _are_new(times, account.last_test_time)
+    stored = tables.insert(connection, account.pk, kinds_in(account.columns), chunk, late, all_new)
     if stored:
         if any_late:  # some of them may be repeated rows, which were late only in coming again
             account.note_late(*tables.late_rows_after(connection, account.pk, before))
@@ -229,6 +231,13 @@ def _note_times(account: Account, times: Sequence[float | None]) -> None:
     known = [time for time in times if time is not None]
     if known:
         account.note_times(min(known), max(known))
+
+
+def _are_new(times: list[Any], newest: float | None) -> bool:
+    """Whether none can be there already: each row is younger than all before it."""
+    if not times or None in times or (newest is not None and times[0] <= newest):
+        return False
+    return all(map(operator.lt, times, islice(times, 1, None)))
 
 
 def _late(times: list[Any], newest: float | None, rows: int) -> list[bool]:
