@@ -10,6 +10,7 @@ class DatahubConfig(AppConfig):
             "name", "description", "metadata", "is_simulated", "finished_at", "tags", "archived_at", "most_rows",
             "when_full", "keep_days",
         ),
+        "mark": ("battery", "test_time", "text", "by"),
         "dataimport": ("battery", "file_name", "requested_by", "mapping", "undone"),
     }  # read by access.audited  # fmt: skip
     not_audited = ("columnmapping", "truth")

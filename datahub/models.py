@@ -162,6 +162,23 @@ class Truth(models.Model):
         return f"{self.battery} at {self.test_time} s"
 
 
+class Mark(models.Model):
+    """What somebody wrote at a time of a battery's record."""
+
+    battery = models.ForeignKey(Battery, on_delete=models.CASCADE, related_name="marks")
+    test_time = models.FloatField(help_text="Where it stands in the record, s.")
+    text = models.CharField(max_length=200, help_text="What happened, in people's own words.")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["battery", "test_time", "id"]
+        indexes = [models.Index(fields=["battery", "test_time"], name="marks_of_battery")]
+
+    def __str__(self) -> str:
+        return f"{self.text!r} at {self.test_time:.15g} s of {self.battery}"
+
+
 def path_of_import(data_import: DataImport, name: str) -> str:
     """A name of our own: the one it came with may be anything, and is kept in `file_name`."""
     return str(PurePosixPath("imports", uuid4().hex))

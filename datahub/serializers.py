@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from datahub.imports.mapping import CONVERSIONS
 from datahub.imports.requesting import why_not_undone
-from datahub.models import Battery, DataImport, Truth
+from datahub.models import Battery, DataImport, Mark, Truth
 from datahub.states import data_state
 from datahub.units import unit_of
 
@@ -115,6 +115,20 @@ class DataImportSerializer(serializers.ModelSerializer):
             "file_name", "format", "job", "rows_in_file", "rows_read", "rows_stored", "rows_repeated", "rows_rejected",
             "first_rejections", "columns", "skipped_columns", "error", "preview", "report", "undone",
         )  # fmt: skip
+
+
+class MarkSerializer(serializers.ModelSerializer):
+    battery: Any = serializers.SlugRelatedField(
+        slug_field="name", queryset=Battery.objects.all(), help_text="Its name."
+    )
+    by: Any = serializers.StringRelatedField(
+        read_only=True, allow_null=True, help_text="Account that wrote it; null where that is deleted."
+    )
+
+    class Meta:
+        model = Mark
+        fields = ("id", "battery", "battery_id", "test_time", "text", "by", "at")
+        read_only_fields = ("battery_id", "at")
 
 
 class ChosenColumnSerializer(serializers.Serializer):

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 
 import datahub.converters  # noqa: F401  (registers `battery_name`)
 from datahub.views import RegisterBattery, Stats, UploadRows
-from datahub.viewsets import BatteryViewSet, DataImportViewSet
+from datahub.viewsets import BatteryViewSet, DataImportViewSet, MarkViewSet
 
 urlpatterns: list[URLPattern] = [
     path("db/register", RegisterBattery.as_view(), name="db-register"),
@@ -18,4 +18,5 @@ urlpatterns: list[URLPattern] = [
 api_routes: list[tuple[str, Any, str]] = [
     ("batteries", BatteryViewSet, "battery"),
     ("imports", DataImportViewSet, "import"),
+    ("marks", MarkViewSet, "mark"),
 ]

@@ -23,10 +23,17 @@ from datahub.errors import NotConfirmed
 from datahub.exports import FORMATS
 from datahub.imports.requesting import begin_import, request_import, undo_import
 from datahub.losses import loss_of
-from datahub.models import Battery, DataImport
+from datahub.marks import mark_event
+from datahub.models import Battery, DataImport, Mark
 from datahub.negotiation import ROW_RENDERERS, RowsNegotiation
 from datahub.registration import KEEPING, delete_battery, finish, register_battery, reopen, update_battery
-from datahub.serializers import BatterySerializer, BeginImportSerializer, DataImportSerializer, TruthSerializer
+from datahub.serializers import (
+    BatterySerializer,
+    BeginImportSerializer,
+    DataImportSerializer,
+    MarkSerializer,
+    TruthSerializer,
+)
 from datahub.truths import checked_truths, store_truths, truths_in
 from datahub.units import unit_of
 from datahub.uploading import store_body
@@ -224,6 +231,30 @@ class DataImportViewSet(
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Forgets the file; the rows that it brought stay."""
+        return super().destroy(request, *args, **kwargs)
+
+
+class MarkViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet):
+    """What people wrote at a time of a battery's record; charts show it there."""
+
+    queryset = Mark.objects.select_related("battery", "by")
+    serializer_class = MarkSerializer
+    permission_classes = (ViewerReadsOperatorWrites,)
+    filterset_fields = {"battery": ["exact"], "battery__name": ["exact"], "test_time": ["gte", "lte"]}
+    search_fields = ("text", "battery__name")
+    ordering_fields = ("id", "test_time", "at")
+
+    @extend_schema(request=MarkSerializer, responses={201: MarkSerializer})
+    def create(self, request: Request) -> Response:
+        """Writes a sentence at a test time of a battery's record."""
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wishes = asked.validated_data
+        mark = mark_event(wishes["battery"], wishes["test_time"], wishes["text"], request.user)
+        return Response(self.get_serializer(mark).data, status=201)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Takes it away again; the audit trail keeps that it was there."""
         return super().destroy(request, *args, **kwargs)
 
 

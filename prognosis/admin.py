@@ -31,7 +31,14 @@ from prognosis.models import (
     ServedBattery,
     SupportFile,
 )
-from prognosis.registration import queue_loading, register_built_in, register_forecaster
+from prognosis.registration import (
+    disable_forecaster,
+    enable_forecaster,
+    queue_loading,
+    register_built_in,
+    register_forecaster,
+)
+from prognosis.scoring.asking import request_scoring
 from prognosis.states import WORDS_OF_KINDS, ForecasterKind, ForecasterState
 from uploads.editing import changes_between, numbered
 from uploads.storage import text_of
@@ -62,6 +69,19 @@ class ServedBatteries(SeenInline):
     readonly_fields = fields
 
 
+class ByUse(admin.SimpleListFilter):
+    title = "use"
+    parameter_name = "use"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return ("enabled", "Enabled"), ("disabled", "Disabled")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Forecaster]) -> QuerySet[Forecaster]:
+        if self.value() not in ("enabled", "disabled"):
+            return queryset
+        return queryset.filter(disabled_at__isnull=self.value() == "enabled")
+
+
 @admin.register(Forecaster)
 class ForecasterAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
@@ -78,12 +98,13 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
         by_words("state", "state", {state: word for state, (_, word) in FORECASTER_WORDS.items()}),
         by_words("kind", "kind", WORDS_OF_KINDS),
         ("is_current", admin.BooleanFieldListFilter),
+        ByUse,
     )
     date_hierarchy = "registered"
     search_fields = ("name", "served__battery_name", "last_error")
     list_select_related = ("registered_by",)
     show_full_result_count = False
-    actions = ("load_again",)
+    actions = ("load_again", "disable", "enable")
     fields_when_new = (
         "name", "batteries", ("kind", "preset"), "sql_query", "definition", "script_file", "files", "keep_files_of",
     )  # fmt: skip
@@ -169,12 +190,12 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
 
     @admin.display(description="state")
     def state_sentence(self, forecaster: Forecaster) -> SafeString:
-        sign, word = FORECASTER_WORDS[forecaster.state]
+        sign, word = _sign_of(forecaster)
         return told(sign, word, forecaster.state_sentence)
 
     @admin.display(description="state", ordering="state")
     def shown_state(self, forecaster: Forecaster) -> SafeString:
-        sign, word = FORECASTER_WORDS[forecaster.state]
+        sign, word = _sign_of(forecaster)
         return badge(sign, word, forecaster.last_error)
 
     @admin.display(description="kind", ordering="kind")
@@ -245,6 +266,24 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
             raise Refused(f"{forecaster} is built in; there is no script to load.")
         queue_loading(forecaster, request.user)
 
+    @asked_first(
+        "Disable: no forecast is made with it", done="disabled", button="Disable", role=Role.ENGINEER, undo="enable",
+        permissions=("add",), warning="Who asks it is told that it is disabled; what it made stays.",
+    )  # fmt: skip
+    def disable(self, request: HttpRequest, forecaster: Forecaster) -> bool:
+        return disable_forecaster(forecaster)
+
+    @asked_first(
+        "Enable: it may be asked again", done="enabled", button="Enable", role=Role.ENGINEER, undo="disable",
+        permissions=("add",),
+    )  # fmt: skip
+    def enable(self, request: HttpRequest, forecaster: Forecaster) -> bool:
+        return enable_forecaster(forecaster)
+
+
+def _sign_of(forecaster: Forecaster) -> tuple[str, str]:
+    return FORECASTER_WORDS[forecaster.state] if forecaster.disabled_at is None else ("■", "Disabled")
+
 
 class ByScored(admin.SimpleListFilter):
     title = "score"
@@ -280,7 +319,7 @@ class ForecastRunAdmin(OurPages, KeptWhileMade, admin.ModelAdmin):
     date_hierarchy = "created"
     list_select_related = ("battery", "forecaster", "job", "requested_by")
     show_full_result_count = False
-    actions = ("forecast_again",)
+    actions = ("forecast_again", "score_now")
     fieldsets_when_new = (
         (None, {"fields": (
             "battery", "kind", ("ahead", "ahead_unit"), "profile", "last_days", "current", "power", ("csv", "repeat"),
@@ -365,3 +404,10 @@ class ForecastRunAdmin(OurPages, KeptWhileMade, admin.ModelAdmin):
     )  # fmt: skip
     def forecast_again(self, request: HttpRequest, run: ForecastRun) -> None:
         run_again(run, request.user)
+
+    @asked_first(
+        "Score now", done="queued", button="Score now", role=Role.OPERATOR, permissions=("add",),
+        warning="Each is held anew against all that was estimated since; its scores so far are made once more.",
+    )  # fmt: skip
+    def score_now(self, request: HttpRequest, run: ForecastRun) -> None:
+        request_scoring(run, request.user)

@@ -10,6 +10,7 @@ class PrognosisConfig(AppConfig):
             "name",
             "version",
             "is_current",
+            "disabled_at",
             "kind",
             "options",
             "script_sha256",

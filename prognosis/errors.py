@@ -101,6 +101,25 @@ class ForecasterFailed(Refused):
     hint = "Register a corrected script under the same name."
 
 
+class ForecasterDisabled(Refused):
+    """Somebody has switched it off; what it made stays."""
+
+    code = "forecaster_disabled"
+    status = 409
+    hint = "Enable it on its page, or name a built-in kind."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The forecaster {name} is disabled.")
+
+
+class CannotBeScored(Refused):
+    code = "cannot_be_scored"
+    status = 409
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"Forecast {number} {why}, so there is nothing to score.")
+
+
 class BatteryNotServed(Refused):
     code = "battery_not_served"
     status = 409

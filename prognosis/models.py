@@ -61,6 +61,9 @@ class Forecaster(models.Model):
     )
 
     state = models.CharField(max_length=12, default=ForecasterState.WAITING, db_index=True, editable=False)
+    disabled_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since then it makes no forecast; null: it may be asked."
+    )
     last_error = models.TextField(blank=True, editable=False, help_text="Why it could not be loaded.")
     last_traceback = models.TextField(blank=True, editable=False)
     last_error_line = models.PositiveIntegerField(null=True, editable=False)
@@ -90,6 +93,8 @@ class Forecaster(models.Model):
 
     @property
     def state_sentence(self) -> str:
+        if self.disabled_at is not None:
+            return "Disabled: it makes no forecast until somebody enables it."
         if self.state == ForecasterState.FAILED:
             return f"Failed: {self.last_error}"
         if self.state == ForecasterState.WAITING:

@@ -15,7 +15,7 @@ from django.db.models.fields.files import FieldFile
 
 from datahub.exports.csv import harmless
 from datahub.models import Battery
-from prognosis.errors import ForecasterFailed, NoForecaster, ResultMissing
+from prognosis.errors import ForecasterDisabled, ForecasterFailed, NoForecaster, ResultMissing
 from prognosis.models import Comparison, FleetForecast, Forecaster, ForecasterState, ForecastRun, ServedBattery
 from prognosis.states import RunState
 from prognosis.storage import from_parquet
@@ -55,7 +55,9 @@ def forecasters_of(battery_names: Sequence[str]) -> dict[str, Forecaster]:
 
 
 def check_can_run(forecaster: Forecaster) -> None:
-    """Raises ForecasterFailed for one that could not be loaded."""
+    """Raises ForecasterDisabled, and ForecasterFailed for one that could not be loaded."""
+    if forecaster.disabled_at is not None:
+        raise ForecasterDisabled(str(forecaster))
     if forecaster.state == ForecasterState.FAILED:
         raise ForecasterFailed(f"The forecaster {forecaster} could not be loaded: {forecaster.last_error}")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
+from django.utils import timezone
 
+from access.auditing import note, shown
 from jobs.queue import enqueue
 from prognosis.errors import RegisteredMeanwhile
 from prognosis.forecasting.sql import check_template
@@ -126,6 +129,27 @@ def queue_loading(forecaster: Forecaster, requested_by: Any = None) -> Forecaste
     )
     forecaster.save(update_fields=["load_job"])
     return forecaster
+
+
+def disable_forecaster(forecaster: Forecaster) -> bool:
+    """It makes no forecast from now on; what it made stays. False where it was so already."""
+    return _switch(forecaster, timezone.now())
+
+
+def enable_forecaster(forecaster: Forecaster) -> bool:
+    """It may be asked again. False where it might before."""
+    return _switch(forecaster, None)
+
+
+def _switch(forecaster: Forecaster, moment: datetime | None) -> bool:
+    with transaction.atomic():
+        others = Forecaster.objects.filter(pk=forecaster.pk, disabled_at__isnull=moment is not None)
+        changed = others.update(disabled_at=moment)
+        if changed:
+            ends = [shown("disabled_at", forecaster.disabled_at), shown("disabled_at", moment)]
+            note("disabled" if moment else "enabled", forecaster, changes={"disabled_at": ends})
+    forecaster.refresh_from_db(fields=["disabled_at"])
+    return bool(changed)
 
 
 def _next_version(name: str) -> int:

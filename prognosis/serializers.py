@@ -30,8 +30,8 @@ class ForecasterSerializer(serializers.ModelSerializer):
     class Meta:
         model = Forecaster
         fields: tuple[str, ...] = (
-            "id", "name", "version", "kind", "options", "is_current", "batteries", "state", "entry", "sql_query",
-            "script_sha256", "files",
+            "id", "name", "version", "kind", "options", "is_current", "disabled_at", "batteries", "state", "entry",
+            "sql_query", "script_sha256", "files",
             "library_versions", "last_error", "last_error_line", "last_traceback", "load_job", "registered_by",
             "registered",
         )  # fmt: skip

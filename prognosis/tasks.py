@@ -49,6 +49,14 @@ def _make_group(report: Report, runs: QuerySet[ForecastRun]) -> dict[str, Any]:
     return fleet.make_runs(list(runs.values_list("pk", flat=True)), report)
 
 
+@job("score_forecast", title="Score a forecast")
+def score_forecast(report: Report, run_id: int) -> dict[str, Any]:
+    from prognosis.scoring.run import score_again  # noqa: PLC0415  (as above)
+
+    run = ForecastRun.objects.select_related("battery").get(pk=run_id)
+    return {"forecast": run.pk, "points": score_again(run)}
+
+
 @duty("scores of forecasts")
 def score_forecasts() -> bool:
     from prognosis.scoring.duty import score_some  # noqa: PLC0415  (as above)

@@ -25,7 +25,12 @@ from prognosis.forecasting.runs import delete_run, kind_of, request_run, run_aga
 from prognosis.group_serializers import ScoreSerializer
 from prognosis.models import Forecaster, ForecastRun
 from prognosis.queries import as_csv, as_lists, latest_runs, result_bytes, result_of
-from prognosis.registration import register_built_in, register_forecaster
+from prognosis.registration import (
+    disable_forecaster,
+    enable_forecaster,
+    register_built_in,
+    register_forecaster,
+)
 from prognosis.requests import load_of_request, way_asked, with_json_read
 from prognosis.scoring.table import scores_by_horizon, scores_of_forecasters, scores_of_run
 from prognosis.serializers import (
@@ -74,6 +79,22 @@ class ForecasterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
             given.pop("files", None)
             forecaster = register_built_in(**given, kind=asked.validated_data["kind"])
         return Response(ForecasterSerializer(forecaster).data, status=201)
+
+    @extend_schema(request=None, responses=ForecasterSerializer)
+    @action(detail=True, methods=["post"])
+    def disable(self, request: Request, pk: str) -> Response:
+        """It makes no forecast from now on; who asks it is told so, and what it made stays."""
+        forecaster = self.get_object()
+        disable_forecaster(forecaster)
+        return Response(ForecasterSerializer(forecaster).data)
+
+    @extend_schema(request=None, responses=ForecasterSerializer)
+    @action(detail=True, methods=["post"])
+    def enable(self, request: Request, pk: str) -> Response:
+        """It may be asked again."""
+        forecaster = self.get_object()
+        enable_forecaster(forecaster)
+        return Response(ForecasterSerializer(forecaster).data)
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Deletes this version; forecasts that it made stay, and tell which it was."""

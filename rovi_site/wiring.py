@@ -120,7 +120,7 @@ class Scripts:
         from prognosis.models import Forecaster  # noqa: PLC0415  (models are ready only when apps are)
         from prognosis.states import ForecasterState  # noqa: PLC0415
 
-        ready = Forecaster.objects.filter(state=ForecasterState.READY)
+        ready = Forecaster.objects.filter(state=ForecasterState.READY, disabled_at=None)
         return sorted(set(ready.values_list("name", flat=True)))
 
     def foretell(self, name: str, time: Any, energy: Any, ahead: Any) -> dict[str, Any]:
@@ -132,7 +132,8 @@ class Scripts:
         from prognosis.models import Forecaster  # noqa: PLC0415
         from prognosis.states import ForecasterState  # noqa: PLC0415
 
-        forecaster = Forecaster.objects.filter(name=name, state=ForecasterState.READY).order_by("-pk").first()
+        ready = Forecaster.objects.filter(name=name, state=ForecasterState.READY, disabled_at=None)
+        forecaster = ready.order_by("-pk").first()
         if forecaster is None:
             raise ForetellingFailed(f"There is no forecaster '{name}' that is ready.")
         arguments = {"history": {"time": time, "energy": energy}, "load": {"time": ahead}}

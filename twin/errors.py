@@ -92,6 +92,23 @@ class NothingToRollBackTo(Refused):
         )
 
 
+class TimeRefused(Refused):
+    code = "time_refused"
+    status = 422
+
+    def __init__(self, given: object) -> None:
+        message = f"{given} is no test time: give seconds."
+        super().__init__(message, fields={"from_time": [message]})
+
+
+class CannotBeRecomputed(Refused):
+    code = "cannot_be_recomputed"
+    status = 409
+
+    def __init__(self, name: str, why: str, hint: str = "") -> None:
+        super().__init__(f"Estimator {name} {why}, so nothing can be made anew from there.", hint=hint)
+
+
 class IsCurrent(Refused):
     """The results of the current version go only where that is said in so many words."""
 

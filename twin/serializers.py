@@ -167,6 +167,10 @@ class FollowSerializer(serializers.Serializer):
     )
 
 
+class RecomputeSerializer(serializers.Serializer):
+    from_time = serializers.FloatField(help_text="test_time from which on estimates are made anew, s.")
+
+
 class LostSerializer(serializers.Serializer):
     """How much of each kind hangs on a version."""
 

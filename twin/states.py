@@ -124,10 +124,12 @@ def _in_the_shade(estimator: Estimator) -> str:
 def _how_stale(estimator: Estimator) -> str:
     progress, again = estimator.progress, getattr(estimator, "recomputation", None)
     late = progress.rows_skipped.get(str(Skipped.LATE), 0)
-    sentence = f"{_thin(late)} late {'row' if late == 1 else 'rows'} from t = {_seconds(progress.late_from)}."
+    what = f"{_thin(late)} late {'row' if late == 1 else 'rows'}" if late else "To be made anew"
+    sentence = f"{what} from t = {_seconds(progress.late_from)}."
     if again is None:
-        waits = estimator.is_current or estimator.followed
-        return f"{sentence} {'Will be worked in.' if waits else 'Stands still: another version is current.'}"
+        if not (estimator.is_current or estimator.followed):
+            return f"{sentence} Stands still: another version is current."
+        return f"{sentence} {'Will be worked in.' if late else 'A worker begins it soon.'}"
     if again.error:
         return f"{sentence} Computing anew stopped: {again.error}"
     if again.needs_start:

@@ -22,6 +22,7 @@ from twin.exports import as_csv, as_lists, as_parquet, as_records, columns_of_bl
 from twin.models import Estimator, VersionChange
 from twin.provenance import provenance
 from twin.queries import estimates, with_all_it_takes
+from twin.recompute import recompute_from
 from twin.registration import register_estimator, retry_estimator
 from twin.results import delete_results, results_of
 from twin.serializers import (
@@ -30,6 +31,7 @@ from twin.serializers import (
     FollowSerializer,
     LostSerializer,
     PresetSerializer,
+    RecomputeSerializer,
     RegistrationSerializer,
     VersionChangeSerializer,
 )
@@ -122,6 +124,17 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     def stop_following(self, request: Request, pk: str) -> Response:
         """Lets this version stand still unless it is current; what it has estimated stays."""
         return self._answer(stop_following(self.get_object()))
+
+    @extend_schema(request=RecomputeSerializer, responses={202: EstimatorSerializer})
+    @action(detail=True, methods=["post"])
+    def recompute(self, request: Request, pk: str) -> Response:
+        """Has the estimates from a test time on made anew, beside those that are shown until then.
+
+        It begins at the newest kept checkpoint before that time; `recomputation` tells how far it has come.
+        """
+        asked = RecomputeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return self._answer(recompute_from(self.get_object(), asked.validated_data["from_time"]), status=202)
 
     @extend_schema(responses=LostSerializer(many=True), filters=False)
     @action(detail=True, pagination_class=None, permission_classes=[ViewerReadsAdministratorWrites])

@@ -183,13 +183,21 @@ def _store_fleet_runs(
             options=version.options if version else fleet.options, load=brief, threshold=fleet.threshold,
             as_of=asked.way.as_of, last_test_time=battery.last_test_time, requested_by=requested_by,
         )  # fmt: skip
-        if fleet.kind == ForecasterKind.SCRIPT and (version is None or version.state == ForecasterState.FAILED):
-            run.state, run.error_code = RunState.FAILED, "no_forecaster"
-            run.error = "It has no forecaster of its own." if version is None else "Its forecaster could not be loaded."
+        if fleet.kind == ForecasterKind.SCRIPT and (why := _why_not_by(version)):
+            run.state, run.error_code, run.error = RunState.FAILED, "no_forecaster", why
         runs.append(run)
         total += 1
     ForecastRun.objects.bulk_create(runs, batch_size=BATCH)
     return total
+
+
+def _why_not_by(version: Forecaster | None) -> str:
+    """A sentence; empty where it can be asked."""
+    if version is None:
+        return "It has no forecaster of its own."
+    if version.disabled_at is not None:
+        return "Its forecaster is disabled."
+    return "Its forecaster could not be loaded." if version.state == ForecasterState.FAILED else ""
 
 
 def _enqueue(kind: str, model: str, group: FleetForecast | Comparison, requested_by: Any) -> Any:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from access.errors import Refused
 from datahub.models import Battery
 from energykit.prognosis.health import HealthForecast
-from prognosis.errors import ForecasterFailed, ForecastFailed
+from prognosis.errors import ForecasterDisabled, ForecasterFailed, ForecastFailed
 from prognosis.forecasting.answer import checked_columns, load_and_forecast
 from prognosis.forecasting.built_in import Ask, make
 from prognosis.forecasting.history import History, history_of
@@ -165,6 +165,8 @@ def _version_to_run(run: ForecastRun) -> Forecaster:
     if run.is_pinned:
         if run.forecaster is None:
             raise ForecasterFailed("The forecaster that was asked for has been deleted.")
+        if run.forecaster.disabled_at is not None:  # since it was asked for
+            raise ForecasterDisabled(str(run.forecaster))
         return run.forecaster
     for waiting in newer_versions_waiting(run.battery.name):
         try:

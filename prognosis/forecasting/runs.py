@@ -45,7 +45,7 @@ def request_run(
 ) -> ForecastRun:
     """Records that a forecast is wanted and queues it. `forecaster` is short for a way that pins this version.
 
-    Raises NoForecaster, ForecasterFailed, BatteryNotServed, OptionRefused.
+    Raises NoForecaster, ForecasterDisabled, ForecasterFailed, BatteryNotServed, OptionRefused.
     """
     run = new_run(battery, load, requested_by, way or Way(forecaster))
     with transaction.atomic():

@@ -18,6 +18,7 @@ from prognosis.queries import CAPACITY_STATES, result_of, state_column
 from prognosis.scoring.horizons import EDGES_S
 from twin.health import fleet_health
 from twin.models import Estimator
+from twin.queries import current_estimator
 
 MOST_POINTS = 200  # of a forecast that are scored, evenly over its length
 SUMS = (
@@ -69,6 +70,16 @@ def start_anew(run: ForecastRun) -> None:
         )
         if as_read.update(scored_estimator=None, scored_series=None, next_score=run.newest_estimate):
             ForecastScore.objects.filter(run=run).delete()
+
+
+def score_again(run: ForecastRun) -> int:
+    """Forgets its scores and scores all points whose time has come; returns how many."""
+    if not run.scored_column:
+        prepare_old(run)
+    start_anew(run)
+    run.refresh_from_db()
+    estimator = current_estimator(run.battery)
+    return 0 if estimator is None else score_run(run, estimator)
 
 
 def _forecast(run: ForecastRun) -> tuple[np.ndarray, Health] | None:

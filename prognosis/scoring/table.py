@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,6 +141,17 @@ def total_of(scores: Iterable[Score]) -> Score | None:
         total.add(0, score.sums)
         total.forecasts = 1
     return total
+
+
+def totals_of_runs(runs: Sequence[ForecastRun]) -> dict[int, Score]:
+    """Of each forecast over all horizons, by its id; those without a score are left out. One query."""
+    by_id = {run.pk: run for run in runs}
+    told = {}
+    for row in _summed(ForecastScore.objects.filter(run__in=by_id).order_by(), "run"):
+        run = by_id[row["run"]]
+        told[run.pk] = Score(run.made_with, run.kind)
+        told[run.pk].add(1, row)
+    return told
 
 
 def _of(battery: Battery | None, horizon: int | None) -> QuerySet[ForecastScore]:

@@ -30,8 +30,10 @@ from prognosis.forecasting.runs import request_run
 from prognosis.models import ForecastRun
 from prognosis.queries import current_forecaster, runs_of
 from rovi_site.pages import errors
+from rovi_site.pages.beside import as_known, beside_of
 from rovi_site.pages.clocks import offset_of
 from rovi_site.pages.consistency import panel_of
+from rovi_site.pages.coverage import SHOWN_MARKS
 from rovi_site.pages.forecast import crossings_of, run_scores
 from rovi_site.pages.forecasts import headline
 from rovi_site.pages.health import Health, StateRow, health_of, state_rows
@@ -251,6 +253,7 @@ def _data(shown: Shown) -> dict[str, Any]:
     return {
         "column_titles": names,
         "newest_rows": rows,
+        "marks": battery.marks.select_related("by").order_by("-test_time")[:SHOWN_MARKS],
         "kept": in_words(battery),
         "dropped": dropped_in_words(battery),
         "jobs": jobs_of(f"datahub.battery:{battery.pk}")[:SHOWN_JOBS],
@@ -276,19 +279,31 @@ def _forecasts(shown: Shown) -> dict[str, Any]:
         chosen = runs_of(battery).filter(pk=int(asked)).first() or chosen
     own = next((run for run in runs if run.requested_by_id == request.user.pk and run.fleet_id is None), None)
     initial = {**last_ask(own), "battery": battery.name}
-    if "ahead" in request.GET:
-        initial["ahead"] = request.GET["ahead"]
+    initial |= {name: request.GET[name] for name in ("ahead", "as_of") if name in request.GET}
     return {
         "comparisons": battery.comparisons.all()[:SHOWN_COMPARISONS],
-        "scores": run_scores(chosen),
         "forecaster": current_forecaster(battery.name),
         "runs": [RunRow(run, forecast_badge(run, now)) for run in runs],
-        "run": chosen,
-        "run_badge": forecast_badge(chosen, now) if chosen else None,
-        "run_headline": headline(chosen) if chosen and chosen.result_rows else "",
-        "crossings": crossings_of(chosen),
         "form": shown.form or ForecastForm(initial=initial, battery=battery),
+        **_told_of(chosen),
     }
+
+
+def _told_of(run: ForecastRun | None) -> dict[str, Any]:
+    return {
+        "run": run,
+        "run_badge": forecast_badge(run, timezone.now()) if run else None,
+        "run_headline": headline(run) if run and run.result_rows else "",
+        "crossings": crossings_of(run),
+        "scores": run_scores(run),
+    }
+
+
+def _all_forecasts(shown: Shown) -> dict[str, Any]:
+    """With those that are compared on one chart, and in the place of the newest what was known at a time."""
+    known = as_known(shown.battery, shown.request.GET)
+    context = _forecasts(shown) | {"known": known, "beside": beside_of(shown.battery, shown.request.GET)}
+    return context if known is None or known.at is None else context | _told_of(known.run)
 
 
 def _cycles(shown: Shown) -> dict[str, Any]:
@@ -304,7 +319,7 @@ def _about(shown: Shown) -> dict[str, Any]:
 
 
 TAB_CONTEXTS = {
-    "overview": _forecasts, "health": _health, "cycles": _cycles, "data": _data, "forecasts": _forecasts,
+    "overview": _forecasts, "health": _health, "cycles": _cycles, "data": _data, "forecasts": _all_forecasts,
     "about": _about,
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,9 +94,15 @@ def comparison_page(request: HttpRequest, comparison_id: int) -> HttpResponse:
 
 
 def comparison_lines(comparison: Comparison) -> dict[str, Any]:
-    """For the chart: SOH in % of each load with the band that holds 90 %, by test time, s."""
+    """For the chart: the line of each load, and the thresholds in %."""
+    named = [(run, run.label or f"load {place + 1}") for place, run in enumerate(_runs(comparison))]
+    return {"lines": soh_lines(named), "thresholds": [100 * comparison.threshold]}
+
+
+def soh_lines(named: Iterable[tuple[ForecastRun, str]]) -> list[dict[str, Any]]:
+    """SOH in % of each forecast with the band that holds 90 %, by test time, s; those that tell none are left out."""
     lines = []
-    for place, run in enumerate(_runs(comparison)):
+    for place, (run, name) in enumerate(named):
         found = _health(run)
         if found is None:
             continue
@@ -103,11 +110,11 @@ def comparison_lines(comparison: Comparison) -> dict[str, Any]:
         band = [] if quantiles is None else [(100 * quantiles[end]).tolist() for end in (0, -1)]
         t, y, *edges = with_gaps(times.tolist(), (100 * median).tolist(), *band)
         line = {
-            "name": run.label or f"load {place + 1}", "unit": "%", "t": t, "y": y,
+            "name": name, "unit": "%", "t": t, "y": y,
             "colour": COLOURS[place % len(COLOURS)], "dashed": place >= len(COLOURS),
         }  # fmt: skip
         lines.append(line | dict(zip(("lower", "upper"), edges, strict=False)))
-    return {"lines": lines, "threshold": 100 * comparison.threshold}
+    return lines
 
 
 def _runs(comparison: Comparison) -> list[ForecastRun]:

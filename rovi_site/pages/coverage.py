@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from access.decorators import page_for
 from access.roles import Role
-from datahub.models import Battery, DataImport
+from datahub.models import Battery, DataImport, Mark
 from datahub.queries import read_window
 from rovi_site import tables
 from rovi_site.pages.chart_answers import ChartAnswer
@@ -26,6 +26,7 @@ SAMPLE_ROWS = 2000
 SHOWN = 50
 SHOWN_IMPORTS = 10
 SHOWN_EVENTS = 5
+SHOWN_MARKS = 50
 
 
 @require_GET
@@ -97,9 +98,12 @@ def events_of(battery: Battery) -> list[dict[str, Any]]:
             words = f"v{change.after_version} took the place of v{change.before_version}: {change.reason}"
             events.append({"t": t, "kind": "version", "words": words})
     for again in Recomputed.objects.filter(estimator__battery=battery, estimator__is_current=True)[:SHOWN_EVENTS]:
-        words = f"Late rows from here: {again.rows:,} estimates were made anew".replace(",", "\u202f")
+        words = f"From here {again.rows:,} estimates were made anew".replace(",", "\u202f")
         events.append({"t": again.late_time, "kind": "recomputed", "words": words})
     if battery.late_from is not None and not any(event["kind"] == "recomputed" for event in events):
         words = f"Earliest of {battery.late_rows:,} late rows".replace(",", "\u202f")
         events.append({"t": battery.late_from, "kind": "late", "words": words})
+    for mark in Mark.objects.filter(battery=battery).select_related("by").order_by("-test_time")[:SHOWN_MARKS]:
+        by = f" ({mark.by})" if mark.by else ""
+        events.append({"t": mark.test_time, "kind": "mark", "words": f"{mark.text}{by}"})
     return sorted(events, key=lambda event: event["t"])

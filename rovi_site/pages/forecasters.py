@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from access.decorators import page_for
 from access.roles import Role, role_of
@@ -18,6 +19,7 @@ from jobs.queries import jobs_of
 from prognosis.errors import ResultMissing
 from prognosis.models import Forecaster
 from prognosis.queries import history_used_by, latest_runs
+from prognosis.registration import disable_forecaster, enable_forecaster
 from prognosis.scoring.table import Score, scores_of_forecasters, scores_of_version
 from prognosis.states import ForecasterKind, ForecasterState, RunState
 from rovi_site.pages.forecasting import ScoreRow, score_row
@@ -31,6 +33,7 @@ SHOWN_RUNS = 20
 SHOWN_JOBS = 10
 PREVIEW_ROWS = 5
 STATES = (ForecasterState.FAILED, ForecasterState.WAITING, ForecasterState.READY)
+DISABLED = "disabled"  # beside its state: the address's word for those that somebody switched off
 BADGES = {
     ForecasterState.FAILED: ("Failed", "bad"),
     ForecasterState.WAITING: ("Waiting", "idle"),
@@ -40,6 +43,8 @@ BADGES = {
 
 def badge_of(forecaster: Forecaster, sentence: str = "") -> Badge:
     """Its state; the sentence asks the database which batteries there are, so lists do without."""
+    if forecaster.disabled_at is not None:
+        return Badge("Disabled", "ended", "idle", sentence or "It makes no forecast until somebody enables it.")
     if forecaster.state == ForecasterState.READY and not forecaster.is_current:
         return Badge("Replaced", "ended", "idle", "A newer version forecasts.")
     word, tone = BADGES[forecaster.state]
@@ -59,7 +64,10 @@ def forecasters_page(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": [(each, badge_of(each), scores.get(str(each))) for each in page],
         "built_in": [(kind_in_words(kind), scores.get(kind)) for kind in ForecasterKind.BUILT_IN],
-        "states": [(state, counts.get(state, 0)) for state in STATES],
+        "states": [
+            *((state, counts.get(state, 0)) for state in STATES),
+            (DISABLED, Forecaster.objects.exclude(disabled_at=None).count()),
+        ],
         "total": sum(counts.values()),
         "is_filtered": any(request.GET.get(name) for name in ("state", "q")),
         "may_register": role_of(request.user) >= Role.ENGINEER,
@@ -71,6 +79,8 @@ def _filtered(forecasters: QuerySet[Forecaster], request: HttpRequest) -> QueryS
     state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
     if state in STATES:
         forecasters = forecasters.filter(state=state)
+    if state == DISABLED:
+        forecasters = forecasters.exclude(disabled_at=None)
     if text:
         matches = Q(name__icontains=text) | Q(last_error__icontains=text) | Q(served__battery_name__icontains=text)
         forecasters = forecasters.filter(pk__in=Forecaster.objects.filter(matches).values("pk"))
@@ -106,6 +116,26 @@ def forecaster_page(request: HttpRequest, forecaster_id: int) -> HttpResponse:
         "may_register": role_of(request.user) >= Role.ENGINEER,
     }
     return render(request, "pages/forecaster.html", context)
+
+
+@require_POST
+@page_for(Role.ENGINEER)
+def act_on_forecaster(request: HttpRequest, forecaster_id: int, verb: str) -> HttpResponse:
+    forecaster = Forecaster.objects.filter(pk=forecaster_id).first()
+    if forecaster is None or verb not in VERBS:
+        raise Http404(f"There is no forecaster {forecaster_id} to {verb}.")
+    act, sentence = VERBS[verb]
+    if act(forecaster):
+        messages.success(request, sentence)
+    else:
+        messages.warning(request, "It was so already; nothing was changed.")
+    return redirect("forecaster", forecaster.pk)
+
+
+VERBS = {
+    "disable": (disable_forecaster, "Disabled: who asks it for a forecast is told so. What it made stays."),
+    "enable": (enable_forecaster, "Enabled: it may be asked for forecasts again."),
+}
 
 
 def _headline(scores: Sequence[Score]) -> ScoreRow | None:

@@ -63,3 +63,12 @@ def duration(seconds: float | None) -> str:
     if seconds < 2 * 365.25 * 86400:
         return f"{seconds / 86400:.0f} d"
     return f"{seconds / (365.25 * 86400):.1f} y"
+
+
+def all_seconds(seconds: float | None) -> str:
+    """
+    >>> all_seconds(157869120.0).replace(THIN_SPACE, " "), all_seconds(12.34)
+    ('157 869 120 s', '12.3 s')
+    """
+    digits = 1 if seconds is not None and seconds != round(seconds) else 0
+    return UNKNOWN if seconds is None else f"{number(seconds, digits)} s"

@@ -50,10 +50,10 @@ def range_of(query: QueryDict, first: float, last: float, offset: float | None =
     asked_from, asked_to = query.get("from", "").strip(), query.get("to", "").strip()
     whole = TimeRange(first, last, True, "All")
     try:
-        end = last if asked_to in ("", "end") else _moment(asked_to, last, offset)
-        start = first if asked_from in ("", "start") else _moment(asked_from, last, offset)
+        end = last if asked_to in ("", "end") else moment_of(asked_to, last, offset)
+        start = first if asked_from in ("", "start") else moment_of(asked_from, last, offset)
     except ValueError as unreadable:
-        return TimeRange(first, last, True, "All", str(unreadable))
+        return TimeRange(first, last, True, "All", f"{unreadable} All is shown.")
     if asked_from in ("", "start") and asked_to in ("", "end"):
         return whole
     if not start < end:
@@ -63,14 +63,17 @@ def range_of(query: QueryDict, first: float, last: float, offset: float | None =
     return TimeRange(max(start, first) if follows else start, end, follows, words)
 
 
-def _moment(text: str, last: float, offset: float | None = None) -> float:
-    """
-    >>> _moment("end-6h", 100_000.0), _moment("3600", 100_000.0), _moment("1970-01-02T00:00Z", 9.0, 80_000.0)
+def moment_of(text: str, last: float, offset: float | None = None) -> float:
+    """Test time, s, of a word of an address; raises ValueError with a sentence.
+
+    >>> moment_of("end-6h", 100_000.0), moment_of("3600", 100_000.0), moment_of("1970-01-02T00:00Z", 9.0, 80_000.0)
     (78400.0, 3600.0, 6400.0)
     """
     relative = RELATIVE.match(text)
     try:
-        if relative and relative[1] == "now":
+        if text == "end":
+            moment = last
+        elif relative and relative[1] == "now":
             moment = timezone.now().timestamp() - _known(offset) - float(relative[2]) * UNITS[relative[3]]
         elif relative:
             moment = last - float(relative[2]) * UNITS[relative[3]]
@@ -83,9 +86,7 @@ def _moment(text: str, last: float, offset: float | None = None) -> float:
         moment = math.nan
     if not math.isfinite(moment):
         clock = "" if offset is None else ", a moment such as 2026-11-20T18:00Z, or now-6h"
-        raise ValueError(
-            f"{text[:50]!r} is no time: write seconds of test time, or end-6h, end-30min, end-7d{clock}. All is shown."
-        )
+        raise ValueError(f"{text[:50]!r} is no time: write seconds of test time, or end-6h, end-30min, end-7d{clock}.")
     return moment
 
 

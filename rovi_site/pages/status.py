@@ -12,15 +12,18 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from access.decorators import page_for
-from access.roles import Role
+from access.errors import Refused
+from access.roles import Role, role_of
 from datahub.queries import fleet_totals
+from jobs.draining import drain
 from jobs.models import Job, State, Worker
 from jobs.queries import alive_workers, queue_summary
 from rovi_site.pages.fleet import fleet_now, rows_a_second
@@ -39,6 +42,10 @@ FULL_SHARE = 0.9
 class WorkerRow:
     worker: Worker
     badge: Badge
+
+    @property
+    def can_be_drained(self) -> bool:
+        return self.badge.word == "Alive"
 
 
 @require_GET
@@ -61,6 +68,7 @@ def status_page(request: HttpRequest) -> HttpResponse:
         "oldest_queued": queue["oldest_queued"],
         "workers": workers,
         "alive": len(alive),
+        "may_drain": role_of(request.user) >= Role.ADMINISTRATOR,
         "disk_free": disk.free,
         "disk_share": disk.used / disk.total,
         "disk_is_full": disk.used / disk.total > FULL_SHARE,
@@ -77,6 +85,21 @@ def status_page(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/status.html", context)
 
 
+@require_POST
+@page_for(Role.ADMINISTRATOR)
+def drain_worker(request: HttpRequest, worker_id: int) -> HttpResponse:
+    worker = Worker.objects.filter(pk=worker_id).first()
+    if worker is None:
+        raise Http404(f"There is no worker {worker_id}.")
+    try:
+        drain(worker)
+    except Refused as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, f"{worker.name} finishes what it has, takes nothing new, and ends.")
+    return redirect("status")
+
+
 def _database_latency() -> float:
     began = time.perf_counter()
     with connection.cursor() as cursor:
@@ -90,6 +113,8 @@ def _waits_long(oldest: datetime, now: datetime) -> bool:
 
 
 def _worker_badge(worker: Worker, alive: set[int]) -> Badge:
+    if worker.pk in alive and worker.draining is not None:
+        return Badge("Draining", "run", "run", "It finishes what it has, takes nothing new, and ends.")
     if worker.pk in alive:
         return Badge("Alive", "ok", "ok", "Its heartbeat is fresh.")
     if worker.stopped is not None:

@@ -33,6 +33,14 @@ def number(value: float | str | None, digits: int = 1) -> str:
 
 
 @register.filter
+def span(seconds: float | str | None) -> SafeString | str:
+    """A time as people say it; the title has all its seconds."""
+    if seconds is None or isinstance(seconds, str):
+        return numbers.UNKNOWN
+    return format_html('<span title="{}">{}</span>', numbers.all_seconds(seconds), numbers.duration(seconds))
+
+
+@register.filter
 def kwh(energy: float | None) -> str:
     """Two decimals, or five of what is less than one: cells on a bench use thousandths of a kWh."""
     return numbers.number(energy, 5 if energy and abs(energy) < 1 else 2)

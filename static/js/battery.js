@@ -112,6 +112,7 @@
     unit = UNITS.find(([most]) => seconds < most);
     box.dataset.start = data.range.start.toFixed(1);
     box.dataset.end = data.range.end.toFixed(1);
+    for (const field of document.querySelectorAll('[data-range-start]')) if (!field.dataset.touched && field !== document.activeElement) field.value = follows() ? '' : data.range.start.toFixed(1);
     drawRows(keepY);
     drawHealth(keepY);
     listEvents();
@@ -120,7 +121,7 @@
     document.dispatchEvent(new CustomEvent('rovi:drawn', { detail: { range: data.range, toX, x: xAxis(), keepY, onRange } }));
   };
 
-  const EVENT_TONES = { version: 'link', late: 'warn', recomputed: 'ok' };
+  const EVENT_TONES = { version: 'link', late: 'warn', recomputed: 'ok', mark: 'text' };
   const eventsIn = () => (data.events || []).filter((event) => event.t >= data.range.start && event.t <= data.range.end)
     .map((event, i) => ({ at: toX(event.t), number: i + 1, tone: EVENT_TONES[event.kind], words: event.words }));
   const listEvents = () => {
@@ -233,6 +234,7 @@
   };
 
   if (box) {
+    document.addEventListener('input', (event) => { if (event.target.matches('[data-range-start]')) event.target.dataset.touched = 'yes'; });
     document.addEventListener('rovi:changed', (event) => {
       const id = Number(box.dataset.series.split('/').pop());
       const changes = event.detail;

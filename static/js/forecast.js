@@ -43,12 +43,14 @@
   };
 
   const drawComparison = (box, data) => {
-    if (!data.lines.length) { box.textContent = 'None of the loads has a forecast yet.'; return; }
-    const span = spanOf(data.lines);
+    if (!data.lines.length) { box.textContent = 'None of them tells a state of health so far.'; return; }
+    const since = (data.since || []).filter((line) => line.t.length > 1);
+    const span = spanOf([...data.lines, ...since]);
     const unit = unitOf(span);
     const scaled = scaledBy(unit);
     const lines = data.lines.map((line) => ({ ...line, t: scaled(line.t), band_share: 0.6 }));
-    chartIn(box, [{ title: 'SOH, %', marks: [data.threshold], lines }], span, unit, `SOH under ${lines.length} loads: ${lines.map((line) => line.name).join(', ')}`);
+    for (const line of since) lines.push({ ...line, t: scaled(line.t), name: 'estimated since', colour: 'series-5', dashed: true });
+    chartIn(box, [{ title: 'SOH, %', marks: data.thresholds, lines }], span, unit, `SOH as told by ${data.lines.length}: ${data.lines.map((line) => line.name).join(', ')}`);
   };
 
   const drawInto = async (box, address, draw) => {
@@ -65,4 +67,23 @@
   };
   drawAll();
   new MutationObserver(drawAll).observe(document.getElementById('content'), { childList: true, subtree: true });
+
+  const MOST_BESIDE = 4;
+  const countBeside = () => {
+    const told = document.getElementById('beside-told');
+    if (!told) return;
+    const boxes = [...document.querySelectorAll('input[name="beside"]')];
+    const number = boxes.filter((each) => each.checked).length;
+    for (const each of boxes) each.disabled = number >= MOST_BESIDE && !each.checked;
+    told.textContent = number ? `${number} of at most ${MOST_BESIDE} chosen` : `two to ${MOST_BESIDE} of them`;
+  };
+  const asof = document.getElementById('asof');
+  const tellTime = () => {
+    const seconds = Number(asof.value);
+    const unit = UNITS.find(([most]) => seconds < most);
+    document.getElementById('asof-told').textContent = `${(seconds / unit[1]).toFixed(1)} ${unit[2]}`;
+  };
+  asof?.addEventListener('input', tellTime);
+  countBeside();
+  document.addEventListener('change', (event) => { if (event.target.name === 'beside') countBeside(); });
 }

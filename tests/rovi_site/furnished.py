@@ -18,7 +18,8 @@ from access.models import AuditEntry, LoginTries, Token
 from access.tokens import make_token
 from datahub.imports.requesting import request_import
 from datahub.ingest import store_records
-from datahub.models import Battery, DataImport
+from datahub.marks import mark_event
+from datahub.models import Battery, DataImport, Mark
 from datahub.registration import register_battery
 from datahub.truths import store_truths
 from fleet.accounting.posting import post_readings
@@ -73,6 +74,7 @@ class Furnished:
     person: User
     token: Token
     asset: Asset
+    mark: Mark
 
     def values_for(self, route: Route) -> dict[str, Any]:
         """What stands in the address of a route: these records."""
@@ -81,6 +83,7 @@ class Furnished:
             "import": self.data_import, "estimator": self.estimator,
             "forecaster": self.forecaster, "forecast": self.run, "job": self.job,
             "fleet": self.fleet, "comparison": self.comparison, "fleetforecast": self.fleet,
+            "mark": self.mark,
             "worker": self.worker, "token": self.token, "dataimport": self.data_import,
             "forecastrun": self.run, "user": self.person, **_measured(self.battery),
             "parameter": self.parameter_set, "parameterset": self.parameter_set,
@@ -98,7 +101,7 @@ class Furnished:
             "token_key": self.token.token_key, "format": "json", "content_type_id": 1, "row_id": 2, "url": "nowhere",
             "app_label": "jobs", "asset_id": self.asset.pk, "number": self.asset.number,
             "estimator_id": self.estimator.pk, "verb": "follow",
-            "forecaster_id": self.forecaster.pk,
+            "forecaster_id": self.forecaster.pk, "worker_id": self.worker.pk,
         }  # fmt: skip
 
 
@@ -149,6 +152,7 @@ def furnish(name: str = "cell 3", words: str = "plain words") -> Furnished:
         person=person,
         token=make_token(user=person, name=words[:100], made_by=person, battery_name=name)[0],
         asset=asset,
+        mark=mark_event(battery, 60.0, words[:200], person),
     )
     LoginTries.objects.create(key=words[:64], kind="pair", account=words[:150], address="192.0.2.1", last_try=long_ago)
     for record in (found.battery, found.estimator, found.forecaster, found.job, found.token):

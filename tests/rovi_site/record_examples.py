@@ -33,6 +33,8 @@ REQUESTS = {
     ],
     "POST /api/v1/imports/{id}/begin/": {"columns": {"I / mA": {"name": "current", "conversion": "reverse_milli"}}},
     "POST /api/v1/estimators/": {"battery": "cell 3", "kind": "joint_ukf", "preset": "nmc"},
+    "POST /api/v1/marks/": {"battery": "cell 3", "test_time": 60.0, "text": "Temperature sensor replaced"},
+    "POST /api/v1/estimators/{id}/recompute/": {"from_time": 60.0},
     "POST /api/v1/estimators/{id}/follow/": {"promote_when_caught_up": True},
     "POST /api/v1/parameter-sets/fit/": {"battery": "cell 3", "title": "as new", "preset": "nmc", "capacity_ah": 2.5},
     "POST /api/v1/forecasters/": {"name": "ageing of cell 3", "kind": "ageing", "batteries": ["cell 3"]},
@@ -69,6 +71,8 @@ ANSWERED_LIKE = {
     "POST /api/v1/estimators/{id}/retry/": "POST /api/v1/estimators/{id}/promote/",
     "POST /api/v1/estimators/{id}/roll-back/": "POST /api/v1/estimators/{id}/promote/",
     "POST /api/v1/jobs/{id}/cancel/": "GET /api/v1/jobs/{id}/",
+    "POST /api/v1/estimators/{id}/recompute/": "POST /api/v1/estimators/{id}/promote/",
+    "POST /api/v1/workers/{id}/drain/": "GET /api/v1/workers/{id}/",
     "DELETE /api/v1/estimators/{id}/results/": "GET /api/v1/estimators/{id}/results/",
     "GET /prognosis/run": "GET /api/v1/forecasts/{id}/result/",
     "GET /prognosis/{name}/run": "GET /api/v1/forecasts/{id}/result/",
@@ -101,6 +105,8 @@ def test_record_examples(furnished, session):
         found[key] = told
     for key, sibling in ANSWERED_LIKE.items():
         found[key]["200"] = found[sibling]["200"]
+    for path in ("estimators/{id}/recompute", "workers/{id}/drain"):
+        found[f"POST /api/v1/{path}/"]["202"] = found[f"POST /api/v1/{path}/"].pop("200")
     found["POST /api/v1/imports/{id}/begin/"]["202"] = found["POST /api/v1/imports/"]["202"]
     EXAMPLES.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps({key: str(value) for key, value in refused.items()}, indent=1))

@@ -34,11 +34,15 @@ ADMIN_ACTIONS = {
     "jobs.job.delete_selected": Role.ADMINISTRATOR,
     "jobs.job.retry_jobs": Role.OPERATOR,
     "jobs.worker.delete_selected": Role.ADMINISTRATOR,
+    "jobs.worker.drain": Role.ADMINISTRATOR,
     "prognosis.comparison.delete_selected": Role.ADMINISTRATOR,
     "prognosis.fleetforecast.delete_selected": Role.ADMINISTRATOR,
+    "prognosis.forecaster.disable": Role.ENGINEER,
+    "prognosis.forecaster.enable": Role.ENGINEER,
     "prognosis.forecaster.load_again": Role.ENGINEER,
     "prognosis.forecastrun.delete_selected": Role.ADMINISTRATOR,
     "prognosis.forecastrun.forecast_again": Role.OPERATOR,
+    "prognosis.forecastrun.score_now": Role.OPERATOR,
     "twin.estimator.delete_results": Role.ADMINISTRATOR,
     "twin.estimator.follow": Role.ENGINEER,
     "twin.estimator.promote": Role.ENGINEER,
@@ -47,8 +51,11 @@ ADMIN_ACTIONS = {
     "twin.estimator.stop_following": Role.ENGINEER,
     "twin.parameterset.delete_selected": Role.ADMINISTRATOR,
 }
-# A download; and what has nothing to change in the furnished records: an import under way, a person who is in.
-WRITE_NOTHING = ("datahub.battery.export", "datahub.dataimport.retry", "auth.user.let_in")
+# A download; and what has nothing to change in the furnished records: an import under way, a person who is in, a
+# worker that is lost.
+WRITE_NOTHING = (
+    "datahub.battery.export", "datahub.dataimport.retry", "auth.user.let_in", "jobs.worker.drain",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
