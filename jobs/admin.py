@@ -14,6 +14,7 @@ from django.utils.timesince import timesince
 from access.admin_parts import OurPages, SeenInline, address_of, asked_first, badge, by_words, links_to, words_of_kind
 from access.roles import Role
 from jobs import queue
+from jobs.draining import drain
 from jobs.models import Job, JobLine, Shard, State, Worker
 from jobs.queries import alive_workers
 from jobs.registry import kinds
@@ -168,6 +169,7 @@ class WorkerAdmin(OurPages, ReadOnly, admin.ModelAdmin):
     fields = ("name", "life", "doing", "job", "started", "heartbeat", "stopped", "shards", "versions")
     readonly_fields = fields
     show_full_result_count = False
+    actions = ("drain",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         running = Prefetch("jobs", Job.objects.filter(state=State.RUNNING).only("worker", "title", "kind"), "running")
@@ -185,6 +187,8 @@ class WorkerAdmin(OurPages, ReadOnly, admin.ModelAdmin):
     def life(self, worker: Any) -> SafeString:
         if not hasattr(worker, "is_alive"):
             worker.is_alive = alive_workers().filter(pk=worker.pk).exists()
+        if worker.is_alive and worker.draining:
+            return badge("◐", "Draining", "Finishes what it has, takes nothing new, and ends.")
         if worker.is_alive:
             return badge("●", "Alive", f"Last heard of {timesince(worker.heartbeat)} ago.")
         if worker.stopped:
@@ -194,6 +198,13 @@ class WorkerAdmin(OurPages, ReadOnly, admin.ModelAdmin):
     @admin.display(description="job")
     def job(self, worker: Any) -> SafeString | str:
         return links_to(*((str(job), address_of("admin:jobs_job_change", job.pk)) for job in worker.running)) or "—"
+
+    @asked_first(
+        "Drain: finish, take nothing new, end", done="asked to end", button="Drain", role=Role.ADMINISTRATOR,
+        warning="Each finishes what it has, takes nothing new, and ends. Others take over; `serve` starts a fresh one.",
+    )  # fmt: skip
+    def drain(self, request: HttpRequest, worker: Worker) -> bool:
+        return drain(worker)
 
     @admin.display(description="version")
     def version(self, worker: Worker) -> str:

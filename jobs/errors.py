@@ -46,3 +46,11 @@ class JobCancelled(Exception):
 
 class LeaseLost(Exception):
     """Raised inside a job's function when another worker has taken the job over: stop, and write nothing more."""
+
+
+class WorkerGone(Refused):
+    code = "worker_gone"
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The worker {name} has ended, or was not heard of for a while.")

@@ -27,6 +27,9 @@ class Worker(models.Model):
     started = models.DateTimeField(auto_now_add=True)
     heartbeat = models.DateTimeField(db_index=True)
     stopped = models.DateTimeField(null=True, blank=True, help_text="Set when it ended in good order.")
+    draining = models.DateTimeField(
+        null=True, blank=True, help_text="When it was asked to finish what it has, take nothing new and end."
+    )
     doing = models.CharField(max_length=200, blank=True, help_text="What it works on now.")
     versions = models.JSONField(default=dict, help_text="Of the project, Python and the libraries that matter.")
     tallies = models.JSONField(default=dict, help_text="What it counted since it began, by name.")

@@ -37,5 +37,5 @@ class WorkerSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Worker
-        fields = ("id", "name", "started", "heartbeat", "stopped", "doing", "held_shards", "versions")
+        fields = ("id", "name", "started", "heartbeat", "stopped", "draining", "doing", "held_shards", "versions")
         read_only_fields = fields

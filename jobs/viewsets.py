@@ -15,8 +15,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.permissions import OnlyAdministrators
 from access.streams import watched
 from jobs import queue
+from jobs.draining import drain
 from jobs.errors import TooManyFollow
 from jobs.following import Stream, followers, mark_of
 from jobs.models import Job, Worker
@@ -106,3 +108,11 @@ class WorkerViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Worker.objects.prefetch_related("held_shards")
     serializer_class = WorkerSerializer
     ordering_fields = ("heartbeat", "started")
+
+    @extend_schema(request=None, responses={202: WorkerSerializer})
+    @action(detail=True, methods=["post"], permission_classes=[OnlyAdministrators])
+    def drain(self, request: Request, pk: str) -> Response:
+        """Lets it finish what it has, take nothing new, and end; `stopped` tells when it has."""
+        worker = self.get_object()
+        drain(worker)
+        return Response(self.get_serializer(worker).data, status=202)

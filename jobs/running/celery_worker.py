@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Collection
@@ -57,11 +58,17 @@ def _begin(instance: Any, **_: Any) -> None:
         )
     shards = shards_of(instance.app.amqp.queues.consume_from)
     is_any = len(shards) == settings.SHARDS
+    told = None if is_any else shards
     try:
-        _process = WorkerProcess(instance.concurrency, bool(shards), None if is_any else shards, is_called=True)
+        _process = WorkerProcess(instance.concurrency, bool(shards), told, is_called=True, when_drained=_end_celery)
     except Error as error:
         raise SystemExit(f"The database does not answer, or was not migrated: {error}") from None
     _process.start()
+
+
+def _end_celery() -> None:
+    """As if somebody had asked the process: Celery takes no more tasks, and ends when those in hand have."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery has no types

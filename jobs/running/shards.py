@@ -135,7 +135,11 @@ class ShardKeeper:
         """The numbers that it may take, and how many of them."""
         if self.told is not None:
             return set(self.told), len(self.told)
-        others = [each for each in alive_workers().exclude(pk=self.worker.pk) if not is_dead(each.process)]
+        others = [
+            each
+            for each in alive_workers().filter(draining=None).exclude(pk=self.worker.pk)
+            if not is_dead(each.process)
+        ]
         told_to_others = {number for each in others for number in each.shards or ()}
         wanted = set(range(settings.SHARDS)) - told_to_others
         sharing = 1 + sum(each.shards is None for each in others)

@@ -38,7 +38,8 @@ class WorkerProcess:
     """Works until `stop()` is called; then ends the work in hand and leaves its row marked as stopped.
 
     `shards`: the numbers it is told to take; None: its share. `is_called`: jobs come by `run_called`, and it looks for
-    them by itself only now and then; else that is how it finds them.
+    them by itself only now and then; else that is how it finds them. `when_drained` is called once somebody asked it
+    to end; None: `stop`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class WorkerProcess:
         with_duties: bool = True,
         shards: Collection[int] | None = None,
         is_called: bool = False,
+        when_drained: Callable[[], object] | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self._finished = threading.Event()
@@ -72,8 +74,11 @@ class WorkerProcess:
             self._threads = [self._repeating(f"sweep-{number}", self._sweep, a_look) for number in range(job_threads)]
         else:
             self._threads = [self._repeating(f"jobs-{number}", self._run_next_job) for number in range(job_threads)]
+        self._duties: list[threading.Thread] = []
         if with_duties:
-            self._threads += [self._repeating(f"duty-{name}", self._in_rounds(each)) for name, each in duties().items()]
+            self._duties = [self._repeating(f"duty-{name}", self._in_rounds(each)) for name, each in duties().items()]
+        self._threads += self._duties
+        self._when_drained = when_drained or self.stop
 
     def run(self) -> None:
         """Blocks until stopped."""
@@ -164,10 +169,15 @@ class WorkerProcess:
         renew_leases(self.worker)
         if not self._waking.is_recent():
             take_back_lost_jobs()
+        if not self.stopping.is_set() and Worker.objects.filter(pk=self.worker.pk, draining__isnull=False).exists():
+            log.info("Asked to end: finishes what it has, and takes nothing new.")
+            self._when_drained()
         return False
 
     def _keep_shards(self) -> bool:
-        if self.stopping.is_set():
+        if self.stopping.is_set() and not any(thread.is_alive() for thread in self._duties):
+            self.keeper.release()  # a job in hand may take hours, in which others estimate
+        elif self.stopping.is_set():
             self.keeper.renew()
         else:
             self.keeper.look()
