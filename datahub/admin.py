@@ -215,6 +215,7 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
             ("Its imports", imports),
             ("Its estimators", _list_above("twin_estimator", battery)),
             ("Its forecasts", _list_above("prognosis_forecastrun", battery)),
+            ("Its energy", _list_above("fleet_asset", battery, "battery_id__exact")),
         )
 
     # --- doing -----------------------------------------------------------------------------------------------------
@@ -378,7 +379,7 @@ def _metadata_in_groups() -> list[Any]:
     return [(f"Metadata: {title}", {"fields": names, "description": about}) for title, names in groups]
 
 
-def _list_above(model: str, battery: Battery) -> str:
-    """Of the records of a battery that a room above keeps; empty where that room is not installed."""
+def _list_above(model: str, battery: Battery, field: str = "battery__id__exact") -> str:
+    """Of the records of a battery that another room keeps; empty where that room is not installed."""
     address = address_of(f"admin:{model}_changelist")
-    return f"{address}?battery__id__exact={battery.pk}" if address else ""
+    return f"{address}?{field}={battery.pk}" if address else ""

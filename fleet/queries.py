@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import tzinfo
 from time import time as unix_time
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Max, Min
 
-from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, ends, labelled
+from energykit.quarters import MICROSECONDS, QUARTER, QUARTER_SECONDS, day_after, day_begin, ends, labelled
 from fleet import tables
 from fleet.accounting.recomputing import max_gap, span_around
 from fleet.errors import NoSuchAsset
@@ -201,6 +202,27 @@ def sums_of_asset(asset: Asset, start: int, end: int, resolution: str) -> list[F
         FleetSum(begin, asset.kind, energy, charged, covered, 1)
         for begin, energy, charged, covered in rows.values_list("start", "energy", "charged", "covered")
     ]
+
+
+def by_day(quarters: Iterable[FleetSum], zone: tzinfo) -> list[FleetSum]:
+    """Sums of quarters, in order, by day of a zone; `assets` are the most at once."""
+    days: dict[tuple[int, str], FleetSum] = {}
+    begin = past = 0
+    for each in quarters:
+        if not begin <= each.start < past:
+            begin, past = day_begin(each.start, zone), day_after(each.start, zone)
+        day = days.get((begin, each.kind)) or FleetSum(begin, each.kind, 0.0, 0.0, 0, 0)
+        days[begin, each.kind] = FleetSum(
+            begin, each.kind, day.energy + each.energy, day.charged + each.charged, day.covered + each.covered,
+            max(day.assets, each.assets),
+        )  # fmt: skip
+    return list(days.values())
+
+
+def first_readings(start: int, end: int) -> list[float]:
+    """When the first reading of each asset was, s, that began before a window (s) ended and has not ended before it."""
+    told = Asset.objects.filter(first_time__lt=end * MICROSECONDS, last_time__gte=start * MICROSECONDS)
+    return [first / MICROSECONDS for first in told.values_list("first_time", flat=True) if first is not None]
 
 
 @dataclass(frozen=True)

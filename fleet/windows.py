@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from energykit.quarters import QUARTER, BadInstant, read_instant
+from energykit.quarters import QUARTER, BadInstant, BadZone, read_instant, zone_named
 from fleet.errors import ReadingsRefused
 from fleet.queries import DROP, KEEP, NONE, NULL, SCALE, ZERO
 from fleet.validators import REQUIRED, whole_number
@@ -52,9 +51,9 @@ class Asked:
         given = self._given("zone")
         if given is not None:
             try:
-                self.zone = ZoneInfo(given)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                self.wrong["zone"] = ["It is no time zone such as Europe/Berlin."]
+                self.zone = zone_named(given)
+            except BadZone as told:
+                self.wrong["zone"] = [str(told)]
         return self.zone
 
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:

@@ -15,7 +15,10 @@ from access.roles import Role, role_of
 # From what sends data to who may come in. Rooms and records that are not named follow, in alphabetical order.
 ROOMS = ("datahub", "fleet", "twin", "prognosis", "jobs", "access")
 PEOPLE = "auth"  # Django's accounts, shown beside our tokens
-RECORDS = ("Battery", "DataImport", "Estimator", "Forecaster", "ForecastRun", "Job", "Worker", "User", "Token")
+RECORDS = (
+    "Battery", "DataImport", "Asset", "EnergyForecast", "Estimator", "Forecaster", "ForecastRun", "Job", "Worker",
+    "User", "Token",
+)  # fmt: skip
 
 
 class RoviAdminSite(admin.AdminSite):

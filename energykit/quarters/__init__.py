@@ -15,6 +15,7 @@ from energykit.quarters.rules import (
     quarters_of,
     typical_step,
 )
+from energykit.quarters.zones import BadZone, DayTable, day_after, day_begin, day_table, zone_named
 
 __all__ = [
     "DEFAULT_MAX_GAP",
@@ -23,13 +24,19 @@ __all__ = [
     "QUARTER_SECONDS",
     "BadDuration",
     "BadInstant",
+    "BadZone",
+    "DayTable",
     "Instant",
     "QuarterSum",
     "Reading",
+    "day_after",
+    "day_begin",
+    "day_table",
     "ends",
     "labelled",
     "quarters_of",
     "read_duration",
     "read_instant",
     "typical_step",
+    "zone_named",
 ]

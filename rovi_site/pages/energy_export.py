@@ -1,4 +1,4 @@
-"""What the pages of energy show, as CSV: the quarters of an asset, or all assets together by kind."""
+"""What the pages of energy show, as CSV: the quarters of an asset, all assets together by kind, a forecast."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from datahub.downloads import stream
 from energykit.quarters import MICROSECONDS, labelled
 from fleet.errors import NoSuchAsset
 from fleet.models import Asset
-from fleet.queries import asset_numbered, fleet_energy, known_span, present_end, quarters_between, shown
+from fleet.queries import asset_numbered, known_span, present_end, quarters_between, shown
+from rovi_site.pages.energy_bars import bars_of, sums_of_fleet
 from rovi_site.pages.energy_range import window_of
-from rovi_site.pages.energy_series import resolution_shown, whole_spans
 
 OF_ASSET = ("datetime", "energy_kwh", "charged_kwh", "covered_seconds")
 OF_FLEET = ("datetime", "kind", "energy_kwh", "charged_kwh", "covered_seconds", "assets")
@@ -37,10 +37,11 @@ def asset_file(request: HttpRequest, number: int) -> Any:
     window = window_of(request.GET, *(known_span(asset) or (0, 0)))
     found = quarters_between(asset, window.start * MICROSECONDS, window.end * MICROSECONDS)
     rows = (
-        (labelled(each.start), shown(each.energy or 0.0), shown(each.charged or 0.0), shown(each.covered_seconds))
+        (labelled(each.start, window.zone), shown(each.energy or 0.0), shown(each.charged or 0.0),
+         shown(each.covered_seconds))
         for each in found
-    )
-    return _csv(request, OF_ASSET, rows, f"energy-{asset.number}.csv")
+    )  # fmt: skip
+    return as_csv(request, OF_ASSET, rows, f"energy-{asset.number}.csv")
 
 
 @require_GET
@@ -48,18 +49,16 @@ def asset_file(request: HttpRequest, number: int) -> Any:
 def fleet_file(request: HttpRequest) -> Any:
     """All assets of a kind together, by quarter, day or month, as the chart of this range draws them."""
     times = known_span(None) or (0, 0)
-    window = window_of(request.GET, *times, present_end(None, times))
-    resolution = resolution_shown(window, Asset.objects.count())
-    start, end = whole_spans(window, resolution)
+    bars = bars_of(window_of(request.GET, *times, present_end(None, times)), Asset.objects.count())
     rows = (
-        (labelled(each.start), each.kind, shown(each.energy), shown(each.charged),
+        (labelled(each.start, bars.zone), each.kind, shown(each.energy), shown(each.charged),
          shown(each.covered / MICROSECONDS), each.assets)
-        for each in fleet_energy(start * MICROSECONDS, end * MICROSECONDS, resolution)
+        for each in sums_of_fleet(bars)
     )  # fmt: skip
-    return _csv(request, OF_FLEET, rows, f"energy-by-{resolution}.csv")
+    return as_csv(request, OF_FLEET, rows, f"energy-by-{bars.resolution}.csv")
 
 
-def _csv(request: HttpRequest, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]], name: str) -> Any:
+def as_csv(request: HttpRequest, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]], name: str) -> Any:
     return stream(request, _pieces(chain([head], rows)), "text/csv; charset=utf-8", name)
 
 

@@ -45,6 +45,17 @@ def digits_for(spread: float | None, otherwise: int, most: int = 4) -> int:
     return min(max(1 - math.floor(math.log10(spread)), 0), most)
 
 
+def digits_of_small(value: float | None, *, otherwise: int = 2, figures: int = 3, most: int = 12) -> int:
+    """Decimals that show three figures of what is less than one.
+
+    >>> digits_of_small(0.00123), digits_of_small(0.5), digits_of_small(12.3), digits_of_small(0.0)
+    (5, 3, 2, 2)
+    """
+    if not value or not math.isfinite(value) or abs(value) >= 1:
+        return otherwise
+    return min(figures - 1 - math.floor(math.log10(abs(value))), most)
+
+
 def duration(seconds: float | None) -> str:
     """
     >>> duration(2.2), duration(130), duration(11520), duration(86400), duration(864000), duration(7.9e7)

@@ -96,12 +96,23 @@ urlpatterns: list[URLPattern] = [
 ]
 
 if apps.is_installed("fleet"):
-    from rovi_site.pages import energy, energy_export, energy_upload
+    from rovi_site.pages import energy, energy_export, energy_forecasts, energy_upload
 
     urlpatterns += [
         path("energy", energy.energy_page, name="energy"),
         path("energy/upload", energy_upload.upload_page, name="energy-upload"),
         path("energy/forecast", energy.forecast_energy, name="energy-forecast-page"),
+        path("energy/forecasts/<int:forecast_id>", energy_forecasts.forecast_page, name="energy-forecasts-page"),
+        path(
+            "energy/forecasts/<int:forecast_id>/quarters.csv",
+            energy_forecasts.forecast_file,
+            name="energy-forecasts-file",
+        ),
+        path(
+            "charts/energy/forecasts/<int:forecast_id>",
+            gzip_page(energy_forecasts.energy_forecast_series),
+            name="energy-forecasts-series",
+        ),
         path("energy/quarters.csv", energy_export.fleet_file, name="energy-file"),
         path("energy/<int:number>", energy.asset_page, name="energy-asset"),
         path("energy/<int:number>/quarters.csv", energy_export.asset_file, name="energy-asset-file"),

@@ -42,8 +42,13 @@ def span(seconds: float | str | None) -> SafeString | str:
 
 @register.filter
 def kwh(energy: float | None) -> str:
-    """Two decimals, or five of what is less than one: cells on a bench use thousandths of a kWh."""
-    return numbers.number(energy, 5 if energy and abs(energy) < 1 else 2)
+    """Two decimals, or three digits of what is less than one: cells on a bench use thousandths of a kWh."""
+    return numbers.number(energy, numbers.digits_of_small(energy))
+
+
+@register.filter
+def size(value: float) -> float:
+    return abs(value)
 
 
 @register.filter

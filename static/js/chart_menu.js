@@ -12,7 +12,7 @@
 
   // One block of columns a line: lines have their own times.
   const tablesOf = (state) => state.spec.panels.flatMap((panel) => panel.lines.filter((line) => !state.hidden.has(line.name)).map((line) => {
-    const columns = [[state.spec.x.title, state.spec.x.isDate ? line.t.map((at) => new Date(at).toISOString().replace('.000Z', 'Z')) : line.t], [line.unit ? `${line.name}, ${line.unit}` : line.name, line.y]];
+    const columns = [[state.spec.x.title, state.spec.x.isDate ? line.t.map((at) => roviZones.stamp(at, state.spec.x.zone || 'UTC')) : line.t], [line.unit ? `${line.name}, ${line.unit}` : line.name, line.y]];
     if (line.lower) columns.push([`${line.name}, lower`, line.lower], [`${line.name}, upper`, line.upper]);
     if (line.sd) columns.push([`${line.name}, sd`, line.sd]);
     const rows = line.t.map((_, i) => columns.map(([, values]) => values[i])).filter((row) => row[1] !== null);

@@ -3,9 +3,11 @@
    drawChart(element, { panels: [{ title, lines, log, floor, shade, share }], x: { title, range }, label })
    A panel's `share` of the height is 1 without it.
    A panel's `limits` are the ends of its axis of values where these are not those of its lines.
-   x may be { …, isDate: true }: then t are milliseconds since 1970, and ticks are dates.
+   x may be { …, isDate: true }: then t are milliseconds since 1970, and ticks are dates; of UTC, or of the time zone
+   that `zone` names. Of one, `told: { t, words }` are what is said of times that are pointed at.
    spec.events: [{ at, number, tone, words }] are drawn as numbered lines.
-   line: { t, y, name, colour, dashed, points, bars, sd, lower, upper, inner_lower, inner_upper, band_share }
+   line: { t, y, name, colour, dashed, points, bars, unlisted, sd, lower, upper, inner_lower, inner_upper, band_share }
+   one that is `unlisted` stands in no legend: its panel's title names it.
    y in the unit of the panel's title, t in the unit of x */
 'use strict';
 
@@ -128,8 +130,19 @@ const roviCharts = (() => {
   };
   const grown = (range, before) => (range && before ? [Math.min(range[0], before[0]), Math.max(range[1], before[1])] : range || before);
 
+  // Plotly takes a number for a time of the browser's zone, and a text for what it says.
+  const placeOf = (spec) => (at) => (spec.x.isDate && typeof at === 'number' ? new Date(at).toISOString().slice(0, -1) : at);
+  const zoned = (spec) => (spec.x.isDate && spec.x.zone && spec.x.zone !== 'UTC' ? spec.x.zone : null);
+  const ticksOf = (state, narrow) => {
+    const zone = zoned(state.spec);
+    if (!zone) return {};
+    const { values, words } = roviZones.ticks(...(state.zoom || state.spec.x.range), zone, narrow ? 5 : 10);
+    return { tickmode: 'array', tickvals: values.map(placeOf(state.spec)), ticktext: words };
+  };
+
   const layoutOf = (state) => {
     const { spec, hidden, element } = state;
+    const place = placeOf(spec);
     const count = spec.panels.length;
     const gap = 0.06;
     const shares = spec.panels.map((panel) => panel.share || 1);
@@ -143,7 +156,7 @@ const roviCharts = (() => {
       hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
       uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],
       modebar: { bgcolor: 'rgba(0,0,0,0)', color: token('--muted'), activecolor: token('--text') },
-      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range, anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, ...(spec.x.isDate ? { type: 'date', hoverformat: '%Y-%m-%d %H:%M:%S' } : { type: 'linear', hoverformat: '.4~f' }) },
+      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range && spec.x.range.map(place), anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, ...(spec.x.isDate ? { type: 'date', hoverformat: '%Y-%m-%d %H:%M:%S', ...ticksOf(state, narrow), ...(zoned(spec) ? { unifiedhovertitle: { text: '%{x|%Y-%m-%d %H:%M} UTC' } } : {}) } : { type: 'linear', hoverformat: '.4~f' }) },
     };
     spec.panels.forEach((panel, i) => {
       const height = unit * shares[i];
@@ -162,8 +175,8 @@ const roviCharts = (() => {
     });
     // Numbered lines where something happened; the list below the chart tells what.
     for (const event of spec.events || []) {
-      layout.shapes.push({ type: 'line', yref: 'paper', y0: 0, y1: 1, x0: event.at, x1: event.at, line: { width: 1, dash: 'dot', color: token(`--${event.tone}`) } });
-      layout.annotations.push({ text: String(event.number), x: event.at, yref: 'paper', y: 1, yanchor: 'bottom', showarrow: false, font: { size: 12, color: token(`--${event.tone}`) }, hovertext: plain(event.words), bgcolor: token('--surface') });
+      layout.shapes.push({ type: 'line', yref: 'paper', y0: 0, y1: 1, x0: place(event.at), x1: place(event.at), line: { width: 1, dash: 'dot', color: token(`--${event.tone}`) } });
+      layout.annotations.push({ text: String(event.number), x: place(event.at), yref: 'paper', y: 1, yanchor: 'bottom', showarrow: false, font: { size: 12, color: token(`--${event.tone}`) }, hovertext: plain(event.words), bgcolor: token('--surface') });
     }
     return layout;
   };
@@ -179,6 +192,7 @@ const roviCharts = (() => {
     list.className = 'legend';
     for (const panel of state.spec.panels) {
       for (const line of panel.lines) {
+        if (line.unlisted) continue;
         const item = document.createElement('li');
         const button = document.createElement('button');
         button.type = 'button';
@@ -203,6 +217,9 @@ const roviCharts = (() => {
 
   const render = (state) => {
     const traces = state.spec.panels.flatMap((panel, i) => tracesOf(panel, i, state.hidden));
+    const { told } = state.spec.x;
+    if (zoned(state.spec) && told) traces.unshift({ x: told.t, y: told.t.map(() => 0), text: told.words, type: 'scatter', mode: 'markers', marker: { opacity: 0 }, hovertemplate: '%{text}<extra></extra>', name: '' });
+    for (const trace of traces) trace.x = trace.x.map(placeOf(state.spec));
     state.element.setAttribute('role', 'group');  // it holds buttons, which an img may not
     state.element.setAttribute('aria-label', state.spec.label);
     return Plotly.react(state.element, traces, layoutOf(state), config);
@@ -226,6 +243,15 @@ const roviCharts = (() => {
     const done = render(state);
     if (!isSameLegend) legendOf(state);
     if (isNew) document.dispatchEvent(new CustomEvent('rovi:chart', { detail: state }));
+    if (isNew && zoned(spec)) {
+      element.on('plotly_relayout', (change) => {
+        const [from, to] = [change['xaxis.range[0]'], change['xaxis.range[1]']];
+        if (from === undefined && !change['xaxis.autorange']) return;
+        state.zoom = from === undefined ? null : [from, to].map((at) => (typeof at === 'number' ? at : Date.parse(`${String(at).replace(' ', 'T')}Z`)));
+        const { tickvals, ticktext } = ticksOf(state, element.clientWidth < 560);
+        Plotly.relayout(element, { 'xaxis.tickvals': tickvals, 'xaxis.ticktext': ticktext });
+      });
+    }
     if (isNew && onRange) {
       element.on('plotly_relayout', (change) => {
         if (state.isSetting) return;

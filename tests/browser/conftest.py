@@ -63,10 +63,10 @@ def chromium(browser_path: str) -> Iterator[Any]:
 class Visit:
     """A page logged in, and what its browser complained of: console, scripts, policy, requests to elsewhere."""
 
-    def __init__(self, browser: Any, site: Site, width: int = 1440, scheme: str = "light") -> None:
+    def __init__(self, browser: Any, site: Site, width: int = 1440, scheme: str = "light", **wishes: Any) -> None:
         self.site = site
         self.complaints: list[str] = []
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **wishes)
         self.context.set_default_timeout(240_000)
         self.page = self.context.new_page()
         self.page.on("console", self._hear)

@@ -11,11 +11,14 @@ import argparse
 import base64
 import io
 import json
+import math
+import random
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +96,7 @@ def furnish(service: Service) -> dict[str, str]:
         "import": f"/import/{service.list('/api/v1/imports/')[0]['id']}",
         "export": "/export",
         "passport": f"/passport/{urllib.parse.quote(first['name'])}",
-        "energy": "/energy",
+        **energy_pages(service),
         "admin": "/admin/",
         "admin-batteries": "/admin/datahub/battery/",
         "admin-estimator": "/admin/twin/estimator/add/",
@@ -109,6 +112,57 @@ def furnish(service: Service) -> dict[str, str]:
     return pages
 
 
+# Number, name, kind, price, kWh of a quarter at night and at noon of a working day; weekends use a third of the rest.
+USERS = (
+    (7, "Nostromo", "ship", None, 3.9, 5.2), (8, "Heart of Gold", "ship", None, 0.6, 5.1),
+    (101, "Bakery", "meter", 0.31, 0.8, 5.3), (102, "Workshop hall 2", "meter", 0.29, 2.0, 12.4),
+    (103, "Office, north wing", "meter", 0.31, 0.4, 3.2),
+)  # fmt: skip
+DAYS = 28
+QUARTER = 900
+
+
+def energy_pages(service: Service) -> dict[str, str]:
+    """Five users of energy with four weeks, an hour that is unlike others and one of which nothing is known."""
+    now = int(time.time()) // QUARTER * QUARTER
+    if not service.list("/api/v1/energy/assets/?number=101"):
+        _use_energy(service, now)
+    newest = service.list("/api/v1/energy/forecasts/?asset__number=101&ordering=-id")[0]
+    past = service.list("/api/v1/energy/forecasts/?asset__number=101&ordering=id")[0]
+    return {
+        "energy": "/energy",
+        "energy-top": "/energy?by=asset",
+        "energy-asset": f"/energy/101?sources={now - 2 * 86_400 - 4 * QUARTER}",
+        "energy-forecast": f"/energy/forecasts/{past['id'] if past['scored'] else newest['id']}",
+        "energy-upload": "/energy/upload",
+        "admin-assets": "/admin/fleet/asset/",
+    }
+
+
+def _use_energy(service: Service, now: int) -> None:
+    chance = random.Random(4)
+    for number, _, _, _, night, noon in USERS:
+        rows = []
+        for at in range(now - DAYS * 86_400, now, QUARTER):
+            is_weekend = (at // 86_400 + 3) % 7 >= 5
+            share = max(0.0, math.sin(math.pi * ((at % 86_400) / 86_400 * 24 - 5) / 15)) * (0.3 if is_weekend else 1.0)
+            value = (night + (noon - night) * share) * chance.uniform(0.95, 1.05)
+            if number == 101 and at == now - 86_400 - 10 * QUARTER:
+                value = 6.9
+            if not (number == 102 and 0 <= at - (now - 2 * 86_400) < 20 * QUARTER):
+                rows.append({"datetime": datetime.fromtimestamp(at, UTC).isoformat(), "value": round(value, 4)})
+        service.call("POST", "/fleet/data", {"spaceship_id": number, "units": "kWh", "interval": QUARTER, "data": rows})
+    for number, name, kind, price, *_ in USERS:
+        (asset,) = service.list(f"/api/v1/energy/assets/?number={number}")
+        wishes = {"name": name, "kind": kind} | ({"price": price, "currency": "EUR"} if price else {})
+        service.call("PATCH", f"/api/v1/energy/assets/{asset['id']}/", wishes)
+    two_days_ago = datetime.fromtimestamp(now - 2 * 86_400, UTC).isoformat()
+    service.call("POST", "/api/v1/energy/forecasts/", {"spaceship_id": 101, "start": two_days_ago, "model": "seasonal"})
+    _wait_for_jobs(service)
+    service.call("POST", "/api/v1/energy/forecasts/", {"model": "auto"})
+    _wait_for_jobs(service)
+
+
 def _make(service: Service, battery: str) -> None:
     rows = [
         {"test_time": n * 10.0 + (7200 if n > 300 else 0), "voltage": 3.7 + 0.00125 * (n % 40), "current": 0.5,
@@ -121,6 +175,10 @@ def _make(service: Service, battery: str) -> None:
     service.call("POST", "/api/v1/forecasts/", {"battery": battery, "kind": "trend", **year})
     service.call("POST", "/api/v1/fleet-forecasts/", year)
     service.call("POST", "/api/v1/imports/", _bench_form(), "multipart/form-data; boundary=part")
+    _wait_for_jobs(service)
+
+
+def _wait_for_jobs(service: Service) -> None:
     ends = time.monotonic() + 120
     while time.monotonic() < ends and service.list("/api/v1/jobs/?state=queued") + service.list(
         "/api/v1/jobs/?state=running"
@@ -181,7 +239,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of pictures; all without it")
     asked = parser.parse_args()
     service = Service(asked.address.rstrip("/"), asked.user, asked.password)
-    pages = furnish(service)
+    is_energy_alone = bool(asked.only) and all(name.startswith("energy") for name in asked.only)
+    pages = energy_pages(service) if is_energy_alone else furnish(service)
     wanted = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
     asked.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:

@@ -7,6 +7,7 @@ import random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.db.models import Sum
 from hypothesis import strategies as st
 
 from fleet.models import Asset, Quarter, Reading
@@ -118,7 +119,9 @@ def parquet_bodies(draw):
 
 
 def stored():
-    return Asset.objects.count(), Reading.objects.count(), Quarter.objects.count()
+    """How many there are of each, and how often any was written."""
+    written = Asset.objects.aggregate(Sum("changes"))["changes__sum"]
+    return Asset.objects.count(), Reading.objects.count(), Quarter.objects.count(), written
 
 
 def check_post(client, path, body, content_type="application/json"):

@@ -80,6 +80,7 @@ class Furnished:
         """What stands in the address of a route: these records."""
         by_name = {
             "battery": self.battery, "asset": self.asset, "energy": self.energy_forecast,
+            "energyforecast": self.energy_forecast,
             "import": self.data_import, "estimator": self.estimator,
             "forecaster": self.forecaster, "forecast": self.run, "job": self.job,
             "fleet": self.fleet, "comparison": self.comparison, "fleetforecast": self.fleet,
@@ -102,6 +103,7 @@ class Furnished:
             "app_label": "jobs", "asset_id": self.asset.pk, "number": self.asset.number,
             "estimator_id": self.estimator.pk, "verb": "follow",
             "forecaster_id": self.forecaster.pk, "worker_id": self.worker.pk,
+            "forecast_id": self.energy_forecast.pk,
         }  # fmt: skip
 
 

@@ -111,7 +111,20 @@ def test_no_list_shows_a_code_for_a_word(name, furnished, client_as_admin):
 
 @pytest.mark.parametrize(
     "kind",
-    ["battery", "estimator", "forecaster", "run", "fleet", "comparison", "job", "worker", "token", "parameter_set"],
+    [
+        "battery",
+        "estimator",
+        "forecaster",
+        "run",
+        "fleet",
+        "comparison",
+        "job",
+        "worker",
+        "token",
+        "parameter_set",
+        "asset",
+        "energy_forecast",
+    ],
 )
 def test_a_record_links_to_its_page_and_its_api_address(kind, furnished, client_as_admin):
     record = getattr(furnished, kind)

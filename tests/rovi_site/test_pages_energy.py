@@ -1,17 +1,22 @@
 """The pages of energy: what they say of the seed's examples, what they answer when nothing is there."""
 
+import doctest
 import re
+from array import array
+from datetime import datetime
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from datahub.models import Battery
 from energykit.quarters import labelled
 from fleet.models import Asset, EnergyForecast
 from jobs.models import Job
+from rovi_site.pages import energy_forecasts, energy_range, energy_series
 from rovi_site.pages.energy_range import window_of
 
 pytestmark = [pytest.mark.django_db]
@@ -166,6 +171,116 @@ def test_a_forecast_stands_beside_what_is_known(client, readings):
     assert "3.50 to 4.50 — —" in text_of(client.get("/energy/1"))  # nothing happened yet to hold it against
 
 
+BERLIN = "tz=Europe/Berlin"
+
+
+def at(text):
+    return round(datetime.fromisoformat(text).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("day", "next_day", "begins", "hours", "first", "last"),
+    [("2026-03-29", "2026-03-30", "2026-03-28T23:00Z", 23, "2026-03-29T00:00:00+01:00", "2026-03-29T23:45:00+02:00"),
+     ("2026-10-25", "2026-10-26", "2026-10-24T22:00Z", 25, "2026-10-25T00:00:00+02:00", "2026-10-25T23:45:00+01:00")],
+)  # fmt: skip
+def test_a_day_on_which_clocks_are_changed_has_92_or_100_quarters(
+    client, readings, day, next_day, begins, hours, first, last
+):
+    readings(1, [4.0] * (hours + 48), at(begins) - 86_400)
+    query = f"from={day}&to={next_day}&{BERLIN}"
+    for address in ("/charts/energy", "/charts/energy/1"):
+        found = client.get(f"{address}?{query}").json()
+        assert (found["zone"], found["lines"][0]["y"]) == ("Europe/Berlin", [1.0] * 4 * hours)
+        assert (found["heat"]["days"], len(found["heat"]["clocks"])) == ([day], 100 if hours == 25 else 92)
+        assert found["heat"]["kwh"] == [[1.0] * 4 * hours]
+    page = client.get(f"/energy/1?{query}")
+    told = [label for label, _ in page.context["quarters"]]
+    assert (told[0], told[-1], len(told)) == (last, first, 4 * hours)
+    assert f'name="from" value="{day}T00:00"' in page.content.decode()
+    for address in (f"/energy/1/quarters.csv?{query}", f"/energy/quarters.csv?{query}"):
+        rows = b"".join(client.get(address).streaming_content).decode().splitlines()[1:]
+        assert (rows[0].split(",")[0], rows[-1].split(",")[0], len(rows)) == (first, last, 4 * hours)
+
+
+def test_days_of_local_time_are_summed_from_their_quarters(client, readings):
+    """One kWh an hour, ten days of Berlin: the fifth has 25 hours."""
+    readings(1, [1.0] * 300, at("2026-10-20T00:00Z"))
+    for address in ("/charts/energy", "/charts/energy/1"):
+        found = client.get(f"{address}?from=2026-10-21&to=2026-10-31&{BERLIN}").json()
+        assert (found["resolution"], found["zone"]) == ("day", "Europe/Berlin")
+        assert found["lines"][0]["t"][4:6] == ["2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"]
+        assert found["lines"][0]["y"] == [24.0] * 4 + [25.0] + [24.0] * 5
+        assert found["coverage"]["share"] == [1.0] * 10
+        assert [len(day) - day.count(False) for day in found["heat"]["kwh"]] == [96] * 4 + [100] + [96] * 5
+    rows = b"".join(client.get(f"/energy/quarters.csv?from=2026-10-21&to=2026-10-31&{BERLIN}").streaming_content)
+    assert rows.decode().splitlines()[5] == "2026-10-25T00:00:00+02:00,ship,25,0,90000,1"
+
+
+def test_what_is_no_zone_is_told_and_times_are_utc(client, readings):
+    readings(1)
+    assert "tz: It is no time zone" in text_of(client.get("/energy?tz=Middle-earth"))
+    assert client.get("/charts/energy?tz=Middle-earth").json()["zone"] == "UTC"
+
+
+def test_what_is_known_counts_from_the_first_reading_on(client, readings):
+    """Three hours of six, the day before not counted; and of two assets the one that came later from then on."""
+    readings(1)
+    assert client.get("/energy/1?from=2018-08-23&to=2018-08-24T06:00").context["known"] == 0.5
+    readings(2, [1.0, 1.0], START + 2 * 3600, step=1800)
+    found = client.get("/charts/energy?from=2018-08-23&to=2018-08-24T06:00").json()
+    assert found["coverage"]["share"] == [1.0] * 12
+
+
+def test_the_last_quarters_of_which_not_all_was_told_yet_are_not_unlike_others(client, readings):
+    readings(1, [10.0] * 24 * 10)
+    readings(2, [10.0] * (24 * 10 - 1))
+    readings(3, [0.0], START + 239 * 3600)  # new, and with as much to tell as the one that is missing
+    assert client.get("/charts/energy").json()["outlying"]["t"] == []
+
+
+def test_bars_are_of_those_that_used_most_and_all_others(client, readings):
+    for number in range(1, 7):
+        readings(number, [10.0 * number, 0.0])
+    lines = client.get("/charts/energy?by=asset").json()["lines"]
+    assert [(line["name"], line["y"][0]) for line in lines] == [
+        ("ship 6", 15.0), ("ship 5", 12.5), ("ship 4", 10.0), ("ship 3", 7.5), ("all others", 7.5),
+    ]  # fmt: skip
+    assert len({line["colour"] for line in lines}) == 5
+    assert 'aria-current="true">Top users' in client.get("/energy?by=asset").content.decode()
+
+
+def test_energy_of_a_small_cell_is_told_to_three_figures(client, readings):
+    readings(1, [0.0000321], step=900)
+    assert client.get("/charts/energy/1").json()["lines"][0]["y"] == [3.21e-05]
+    assert "0.0000321 kWh" in text_of(client.get("/energy/1"))
+
+
+def test_a_forecast_has_a_page_of_its_own(client, readings):
+    """Expected 1 kWh a quarter; 3 were used in each of the first hour, nothing is known of the second."""
+    readings(1, [6, 6], step=1800)
+    asset = Asset.objects.get()
+    values = array("d", [1.0] * 8).tobytes()
+    forecast = EnergyForecast.objects.create(
+        asset=asset, model="seasonal", made_from=START, start=START, quarters=8, expected=values, low=values,
+        high=values, total=8.0, total_low=7.5, total_high=8.5, scored=now(),
+        scores={"quarters": 4, "mean_absolute_error_kwh": 2.0, "bias_kwh": -2.0, "actual_kwh": 12.0,
+                "expected_kwh": 4.0, "inside_band": 0.0},
+    )  # fmt: skip
+    page = client.get(f"/energy/forecasts/{forecast.pk}?{BERLIN}")
+    words = text_of(page)
+    for told in ("7.50 to 8.50", "12.00 kWh", "4 of 8 quarters; 4.00 expected", "too low by 2.00"):
+        assert told in words
+    assert page.context["rows"][3:5] == [
+        ("2018-08-24 02:45 +02:00", 1.0, 1.0, 1.0, 3.0), ("2018-08-24 03:00 +02:00", 1.0, 1.0, 1.0, None),
+    ]  # fmt: skip
+    found = client.get(f"/charts/energy/forecasts/{forecast.pk}").json()
+    assert (found["lines"][0]["y"], found["forecast"]["low"]) == ([3.0] * 4, [1.0] * 8)
+    rows = b"".join(client.get(f"/energy/forecasts/{forecast.pk}/quarters.csv").streaming_content).decode()
+    assert rows.splitlines()[4:6] == ["2018-08-24T00:45:00Z,1,1,1,3", "2018-08-24T01:00:00Z,1,1,1,"]
+    assert f'href="/energy/forecasts/{forecast.pk}"' in client.get("/energy/1").content.decode()
+    assert client.get(f"/energy/forecasts/{forecast.pk + 1}").status_code == 404
+
+
 def test_an_asset_whose_clock_runs_ahead_hides_no_other(client, readings):
     readings(1)
     readings(2, first=2_315_520_000)
@@ -191,6 +306,11 @@ def test_queries_do_not_grow_with_the_assets(client, readings):
     for number in range(2, 30):
         readings(number)
     assert count() == first
+
+
+@pytest.mark.parametrize("module", [energy_forecasts, energy_range, energy_series])
+def test_examples_in_the_docstrings_hold(module):
+    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(
