@@ -4,7 +4,7 @@
    A panel's `share` of the height is 1 without it.
    A panel's `limits` are the ends of its axis of values where these are not those of its lines.
    x may be { …, isDate: true }: then t are milliseconds since 1970, and ticks are dates; of UTC, or of the time zone
-   that `zone` names. Of one, `told: { t, words }` are what is said of times that are pointed at.
+   that `zone` names. `told: { t, words }` are said to begin there when t is pointed at.
    spec.events: [{ at, number, tone, words }] are drawn as numbered lines.
    line: { t, y, name, colour, dashed, points, bars, unlisted, sd, lower, upper, inner_lower, inner_upper, band_share }
    one that is `unlisted` stands in no legend: its panel's title names it.
@@ -156,7 +156,7 @@ const roviCharts = (() => {
       hoverlabel: { bgcolor: token('--surface'), bordercolor: token('--edge'), font: { color: token('--text'), size: 12 } },
       uirevision: state.revision, dragmode: narrow ? false : 'zoom', shapes: [], annotations: [],
       modebar: { bgcolor: 'rgba(0,0,0,0)', color: token('--muted'), activecolor: token('--text') },
-      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range && spec.x.range.map(place), anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, ...(spec.x.isDate ? { type: 'date', hoverformat: '%Y-%m-%d %H:%M:%S', ...ticksOf(state, narrow), ...(zoned(spec) ? { unifiedhovertitle: { text: '%{x|%Y-%m-%d %H:%M} UTC' } } : {}) } : { type: 'linear', hoverformat: '.4~f' }) },
+      xaxis: { ...axis, title: { text: plain(spec.x.title), font: { size: 12 }, standoff: 6 }, range: spec.x.range && spec.x.range.map(place), anchor: count > 1 ? `y${count}` : 'y', showgrid: true, nticks: narrow ? 5 : 10, ...(spec.x.isDate ? { type: 'date', hoverformat: '%Y-%m-%d %H:%M:%S', ...ticksOf(state, narrow), ...(spec.x.told ? { unifiedhovertitle: { text: 'begins at' } } : {}) } : { type: 'linear', hoverformat: '.4~f' }) },
     };
     spec.panels.forEach((panel, i) => {
       const height = unit * shares[i];
@@ -218,7 +218,7 @@ const roviCharts = (() => {
   const render = (state) => {
     const traces = state.spec.panels.flatMap((panel, i) => tracesOf(panel, i, state.hidden));
     const { told } = state.spec.x;
-    if (zoned(state.spec) && told) traces.unshift({ x: told.t, y: told.t.map(() => 0), text: told.words, type: 'scatter', mode: 'markers', marker: { opacity: 0 }, hovertemplate: '%{text}<extra></extra>', name: '' });
+    if (told) traces.unshift({ x: told.t, y: told.t.map(() => 0), text: told.words, type: 'scatter', mode: 'markers', marker: { opacity: 0 }, hovertemplate: '%{text}<extra></extra>', name: '' });
     for (const trace of traces) trace.x = trace.x.map(placeOf(state.spec));
     state.element.setAttribute('role', 'group');  // it holds buttons, which an img may not
     state.element.setAttribute('aria-label', state.spec.label);

@@ -28,6 +28,11 @@
     return [low * 1.05, high > low ? high * 1.08 : 1];
   };
 
+  const labelOf = (at, zone) => {
+    const stamp = roviZones.stamp(at, zone);
+    return `${stamp.slice(0, 10)} ${stamp.slice(11, 16)} ${zone === 'UTC' ? zone : stamp.slice(19)}`;
+  };
+
   const unitOf = (data) => {
     const values = [...data.lines.flatMap((line) => line.y), ...(data.forecast?.expected || [])];
     const most = values.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
@@ -56,7 +61,7 @@
     }
     const wasDrawn = box.classList.contains('js-plotly-plot');
     const begins = [...new Set(lines.flatMap((line) => line.t.map((at) => (line.bars ? at : at - width / 2))))].sort((a, b) => a - b);
-    const told = { t: begins.map((at) => at + width / 2), words: begins.map((at) => roviZones.stamp(at, data.zone).replace('T', ' ').replace(':00+', ' +').replace(':00-', ' -')) };
+    const told = { t: begins.map((at) => at + width / 2), words: begins.map((at) => labelOf(at, data.zone)) };
     roviCharts.drawChart(box, { panels, x: { title: `begins at, ${data.zone}`, isDate: true, zone: data.zone, told, range: [Date.parse(data.span[0]), end] }, label: `Energy a ${data.resolution} of ${data.lines.map((line) => line.name).join(', ')}` }, { keepY: wasDrawn });
     box.removeAttribute('aria-busy');
   };

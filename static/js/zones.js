@@ -40,9 +40,8 @@ const roviZones = (() => {
     const values = [];
     const words = [];
     let year = null;
-    for (let shown = Math.ceil(wall(from, zone) / step) * step; ; shown += step) {
-      const ms = at(shown, zone);
-      if (ms > to) break;
+    const add = (ms, shown) => {
+      if (ms < from || ms > to) return;
       const date = new Date(shown);
       const day = `${MONTHS[date.getUTCMonth()]} ${date.getUTCDate()}`;
       const isNew = date.getUTCFullYear() !== year;
@@ -50,6 +49,12 @@ const roviZones = (() => {
       if (step >= DAY) words.push(isNew ? `${day}<br>${year}` : day);
       else words.push(`${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}${isNew ? `<br>${day}, ${year}` : shown % DAY === 0 ? `<br>${day}` : ''}`);
       values.push(ms);
+    };
+    for (let shown = (Math.ceil(wall(from, zone) / step) - 1) * step; at(shown, zone) <= to; shown += step) {
+      const ms = at(shown, zone);
+      add(ms, shown);
+      const again = shown - offset(ms + DAY / 8, zone);
+      if (again > ms && wall(again, zone) === shown) add(again, shown);  // as clocks are put back
     }
     return { values, words };
   };
