@@ -89,7 +89,7 @@ def _wants_json(request: HttpRequest) -> bool:
 
 def _wants_detail(request: HttpRequest) -> bool:
     """Clients of the seed paths know this one shape."""
-    return request.path.startswith(("/db/", "/online/", "/prognosis/"))
+    return request.path.startswith(("/db/", "/online/", "/prognosis/", "/fleet/"))
 
 
 def _sentence(exception: Exception, otherwise: str) -> str:

@@ -214,8 +214,8 @@ def shoot(browser: Browser, service: Service, pages: dict[str, str], folder: Pat
 
 
 def _settle(page: Page) -> None:
-    """Until no chart is waited for, at most ten seconds."""
-    for _ in range(20):
+    """Until no chart is waited for, at most a minute."""
+    for _ in range(120):
         page.wait_for_timeout(500)
         if not page.evaluate("document.querySelectorAll('.chart-wait').length"):
             break

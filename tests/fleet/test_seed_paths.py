@@ -490,3 +490,9 @@ def test_a_quarter_tells_the_readings_it_is_made_of(client, post):
 
     assert [(each["datetime"][11:16], each["end"][11:16], each["value"], each["seconds"], each["energy"])
             for each in found] == [("04:05", "04:10", 30, 300, 2.5), ("04:10", "04:15", 60, 300, 5)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("address", "status"), [("/fleet/data?spaceship_id=%00", 400), ("/fleet/nowhere", 404)])
+def test_what_no_view_is_asked_for_is_refused_in_json_too(client, address, status):
+    answer = client.get(address)
+    assert (answer.status_code, list(answer.json())) == (status, ["detail"])
