@@ -74,10 +74,12 @@ def forecast_series(forecast: EnergyForecast, window: Window, assets: int) -> di
     """What was expected, and what was used before and since."""
     bars = bars_of(window, assets, most_quarters=window.quarters)
     sums = sums_of_fleet(bars) if forecast.asset is None else sums_of_one(forecast.asset, bars)
-    return _chart(_lines(sums), bars) | {
+    lines = _lines(sums)
+    for line in lines:
+        line["name"] = "used" if forecast.asset is not None and line["name"] == forecast.asset.kind else line["name"]
+    return _chart(lines, bars) | {
         "coverage": {"t": [], "share": []},
         "forecast": expected_of(forecast, bars),
-        "is_past": True,
     }
 
 
