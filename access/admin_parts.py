@@ -24,6 +24,7 @@ from access.errors import Refused
 from access.roles import Role, role_of
 
 NAMED = 10  # records that a question names; of more it gives the number
+WORDS_BESIDE = ("tag",)  # fields that a list of records may have beside its actions
 REASONS = 3  # different ones that a message gives
 # The sign of a state to its drawing and its tone, which are those of the pages.
 SIGNS = {
@@ -76,6 +77,7 @@ class OurPages:
 
     made_once = False  # no form changes it later, so there is nothing to go on editing
     typed_name = False  # its name is typed before it is deleted
+    only_in_list: tuple[str, ...] = ()  # actions that need a word beside them, for which a record has no field
     page_route = ""  # takes the id, unless `page_of` says otherwise
     api_route = ""
 
@@ -128,7 +130,11 @@ class OurPages:
     def _verbs(self, request: HttpRequest) -> list[tuple[str, str]]:
         """Actions that ask first are offered on the record's own page too."""
         found = self.get_actions(request)  # type: ignore[attr-defined]
-        return [(name, verb.button) for name, (verb, _, _) in found.items() if hasattr(verb, "button")]
+        return [
+            (name, verb.button)
+            for name, (verb, _, _) in found.items()
+            if hasattr(verb, "button") and name not in self.only_in_list
+        ]
 
 
 class SeenInline(admin.TabularInline):
@@ -242,7 +248,7 @@ def question(
         "more": max(0, number - NAMED) if details is None else 0,
         "kept": [
             (name, value)
-            for name in ("action", "select_across", "from_record", helpers.ACTION_CHECKBOX_NAME)
+            for name in ("action", "select_across", "from_record", *WORDS_BESIDE, helpers.ACTION_CHECKBOX_NAME)
             for value in request.POST.getlist(name)
         ],
         "back": (request.POST.get("from_record") and _address_of_record(of, records.first()))
@@ -265,6 +271,7 @@ def _with_undo(sentence: str, request: HttpRequest, changed: list[Model], undo: 
     if not changed:
         return sentence
     fields = [("csrfmiddlewaretoken", get_token(request)), ("action", undo), ("sure", "yes")]
+    fields += [(name, request.POST[name]) for name in WORDS_BESIDE if name in request.POST]
     fields += [(helpers.ACTION_CHECKBOX_NAME, str(record.pk)) for record in changed]
     hidden = format_html_join("", '<input type="hidden" name="{}" value="{}">', fields)
     form = '{} <form method="post" action="{}" class="rovi-undo">{}<button type="submit">Undo</button></form>'

@@ -12,8 +12,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from access.admin_parts import OurPages, words_of_kind
+from access.audit_words import changes_in_words
 from access.auditing import note
 from access.models import AuditEntry, LoginTries
+
+SHOWN, SHORT = 3, 60  # changes in the list, and characters of a value there
 
 
 class OnlyRead(OurPages, admin.ModelAdmin):
@@ -76,13 +79,15 @@ class AuditEntryAdmin(OnlyRead):
         return format_html('<a href="{}">{}</a>', address, entry.name or entry.record)
 
     @admin.display(description="changes")
-    def shown_changes(self, entry: AuditEntry) -> str:
-        return ", ".join(entry.changes) or "—"
+    def shown_changes(self, entry: AuditEntry) -> SafeString | str:
+        """The first ones, each cut to a line; the record has all of them."""
+        found = changes_in_words(entry, most=SHORT)
+        more = f"and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        return format_html("{}{}", _lines(found[:SHOWN]), more) if found else "—"
 
     @admin.display(description="changes")
     def all_changes(self, entry: AuditEntry) -> SafeString | str:
-        lines = ((name, _told(old), _told(new)) for name, (old, new) in entry.changes.items())
-        return format_html_join("", "<div><code>{}</code>: {} → {}</div>", lines) or "—"
+        return _lines(changes_in_words(entry)) or "—"
 
 
 @admin.register(LoginTries)
@@ -106,5 +111,5 @@ class LoginTriesAdmin(OnlyRead):
         super().delete_queryset(request, queryset)
 
 
-def _told(value: Any) -> str:
-    return "nothing" if value in (None, "") else str(value)
+def _lines(changes: list[tuple[str, str, str]]) -> SafeString:
+    return format_html_join("", "<div>{}: {} → {}</div>", changes)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -32,6 +34,14 @@ from access.errors import Refused
 from access.roles import Role, role_of
 from datahub import admin_views
 from datahub.exports.archive import download_archive
+from datahub.filing import (
+    archive_batteries,
+    restore_batteries,
+    tag_batteries,
+    tags_there_are,
+    untag_batteries,
+    with_tag,
+)
 from datahub.forms import AS_JSON, BatteryForm, DataImportForm, battery_form
 from datahub.imports.requesting import request_import
 from datahub.keeping import dropped_in_words
@@ -40,6 +50,7 @@ from datahub.models import Battery, DataImport
 from datahub.registration import KEEPING, finish, register_battery, reopen, update_battery
 from datahub.states import WORDS, data_state, in_data_state, in_words
 from datahub.units import unit_of
+from datahub.validators import TAG_LENGTH
 from jobs import queue
 from jobs.admin import WORDS as WORDS_OF_JOBS
 
@@ -76,16 +87,53 @@ class DataStateFilter(admin.SimpleListFilter):
         return in_data_state(queryset, str(self.value()), timezone.now())
 
 
+class TagFilter(admin.SimpleListFilter):
+    title = "tag"
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(tag, tag) for tag in tags_there_are()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Battery]) -> QuerySet[Battery]:
+        return with_tag(queryset, self.value() or "") if self.value() else queryset
+
+
+class FilingFilter(admin.SimpleListFilter):
+    title = "filing"
+    parameter_name = "filing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return ("fleet", "In the fleet"), ("archived", "Archived")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Battery]) -> QuerySet[Battery]:
+        if self.value() not in ("fleet", "archived"):
+            return queryset
+        return queryset.filter(archived_at__isnull=self.value() == "fleet")
+
+
+class ActionWithTag(ActionForm):
+    tag = forms.CharField(
+        required=False, max_length=TAG_LENGTH, widget=forms.TextInput(attrs={"size": 12, "placeholder": "for tagging"})
+    )
+
+
 @admin.register(Battery)
 class BatteryAdmin(OurPages, admin.ModelAdmin):
     typed_name = True
     api_route = "battery-detail"
-    list_display = ("name", "data", "shown_rows", "last_row")
-    list_filter = (DataStateFilter, by_words("simulated", "is_simulated", {"1": "Simulated", "0": "Measured"}))
+    list_display = ("name", "data", "shown_tags", "shown_rows", "last_row")
+    list_filter = (
+        DataStateFilter,
+        FilingFilter,
+        TagFilter,
+        by_words("simulated", "is_simulated", {"1": "Simulated", "0": "Measured"}),
+    )
     date_hierarchy = "created"
     search_fields = ("name", "description")
     show_full_result_count = False
-    actions = ("finish", "reopen", "export")
+    action_form = ActionWithTag
+    actions = ("finish", "reopen", "archive", "restore", "tag", "untag", "export")
+    only_in_list = ("tag", "untag")
     about_data = ("sentence", "shown_rows", "shown_columns", "times", "irregular", "fullness", "rows_and_files")
     readonly_fields = (*about_data, "shown_metadata", "created")
     save_on_top = True
@@ -160,7 +208,12 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
     @admin.display(description="data", ordering="last_received")
     def data(self, battery: Battery) -> SafeString:
         state = data_state(battery, timezone.now())
-        return badge(state.shape, state.word, state.sentence)
+        filed = badge("■", "Archived", "Out of the fleet's lists.") if battery.archived_at else ""
+        return format_html("{} {}", badge(state.shape, state.word, state.sentence), filed)
+
+    @admin.display(description="tags", empty_value="—")
+    def shown_tags(self, battery: Battery) -> str:
+        return ", ".join(battery.tags)
 
     @admin.display(description="rows", ordering="rows")
     def shown_rows(self, battery: Battery) -> str:
@@ -244,6 +297,31 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
     )  # fmt: skip
     def reopen(self, request: HttpRequest, battery: Battery) -> bool:
         return reopen(battery)
+
+    @asked_first(
+        "Archive: out of the fleet's lists", done="archived", button="Archive", role=Role.OPERATOR, undo="restore",
+        warning="They leave the fleet's lists and alarms. Nothing is deleted, and what they send is stored.",
+    )  # fmt: skip
+    def archive(self, request: HttpRequest, battery: Battery) -> bool:
+        return bool(archive_batteries([battery.pk]))
+
+    @asked_first(
+        "Restore: back in the fleet's lists", done="restored", button="Restore", role=Role.OPERATOR, undo="archive",
+    )  # fmt: skip
+    def restore(self, request: HttpRequest, battery: Battery) -> bool:
+        return bool(restore_batteries([battery.pk]))
+
+    @asked_first(
+        "Add the tag beside", done="tagged", button="Add tag", role=Role.OPERATOR, undo="untag",
+    )  # fmt: skip
+    def tag(self, request: HttpRequest, battery: Battery) -> bool:
+        return bool(tag_batteries([battery.pk], request.POST.get("tag", "")))
+
+    @asked_first(
+        "Remove the tag beside", done="without the tag", button="Remove tag", role=Role.OPERATOR, undo="tag",
+    )  # fmt: skip
+    def untag(self, request: HttpRequest, battery: Battery) -> bool:
+        return bool(untag_batteries([battery.pk], request.POST.get("tag", "")))
 
     @admin.action(description="Export rows as Parquet")
     def export(self, request: HttpRequest, batteries: QuerySet[Battery]) -> HttpResponse | StreamingHttpResponse:

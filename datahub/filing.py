@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from access.auditing import note, shown
@@ -44,6 +48,19 @@ def archive_batteries(batteries: Collection[int]) -> list[int]:
 def restore_batteries(batteries: Collection[int]) -> list[int]:
     """Puts archived ones back; tells which."""
     return _file(batteries, is_archived=True, moment=None, action="restored")
+
+
+def tags_there_are() -> list[str]:
+    """Each once, in order."""
+    found = Battery.objects.exclude(tags=[]).order_by().values_list("tags", flat=True)
+    return sorted({tag for tags in found.iterator() for tag in tags})
+
+
+def with_tag(batteries: QuerySet[Battery], tag: str) -> QuerySet[Battery]:
+    """Those that have it. Databases write letters beyond ASCII in JSON each in their own way."""
+    written = {json.dumps(tag, ensure_ascii=is_ascii) for is_ascii in (True, False)}
+    pattern = "|".join(map(re.escape, sorted(written)))
+    return batteries.annotate(tags_text=Cast("tags", TextField())).filter(tags_text__regex=pattern)
 
 
 def _checked(tag: str) -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access.audit_words import changes_in_words
 from access.auditing import entries_about
 from access.models import AuditEntry
 from access.roles import Role, role_of
@@ -19,6 +20,7 @@ from rovi_site.pages.words import Badge, kind_in_words, made_with_words, skipped
 ENTRIES_SHOWN = 200
 
 register = template.Library()
+register.filter("changes_in_words", changes_in_words)
 register.filter("count", numbers.count)
 register.filter("duration", numbers.duration)
 register.filter("kind_in_words", kind_in_words)

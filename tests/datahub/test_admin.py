@@ -8,6 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.urls import reverse
 
+from datahub.filing import archive_batteries
 from datahub.forms import AS_JSON, battery_form
 from datahub.ingest import store_records
 from datahub.models import Battery, DataImport
@@ -160,7 +161,7 @@ def test_a_battery_links_to_its_page_rows_and_api(admin, battery):
 # --- the list ------------------------------------------------------------------------------------------------------
 def test_three_batteries_cost_the_queries_of_one(admin, django_assert_max_num_queries, battery):
     admin.get(reverse(LIST))
-    with django_assert_max_num_queries(8) as for_one:
+    with django_assert_max_num_queries(9) as for_one:
         admin.get(reverse(LIST))
     for name in "bc":
         store_records(name, [{"test_time": 0.0}])
@@ -257,6 +258,55 @@ def test_a_stranger_sees_no_rows(client, battery, name):
     answer = client.get(reverse(f"admin:datahub_battery_{name}", args=[battery.pk]))
     assert answer.status_code == 302
     assert "/login" in answer["Location"]
+
+
+# --- filing ----------------------------------------------------------------------------------------------------------
+def names_in(answer):
+    return [battery.name for battery in answer.context["cl"].result_list]
+
+
+def test_tags_and_filing_are_filtered_by_the_whole_word(admin, battery):
+    for name, tags in (("a", ["site 3", "Ä"]), ("b", ["site 33"]), ("c", ["Site 3", 'say "x"'])):
+        Battery.objects.create(name=name, tags=tags)
+    archive_batteries(Battery.objects.filter(name="b").values_list("pk", flat=True))
+    asked = {"tag": ("site 3", "Site 3", "Ä", 'say "x"', "si.e 3"), "filing": ("archived", "fleet")}
+    found = {
+        (name, value): names_in(admin.get(reverse(LIST), {name: value})) for name in asked for value in asked[name]
+    }
+    assert found == {
+        ("tag", "site 3"): ["a"], ("tag", "Site 3"): ["c"], ("tag", "Ä"): ["a"], ("tag", 'say "x"'): ["c"],
+        ("tag", "si.e 3"): [], ("filing", "archived"): ["b"], ("filing", "fleet"): ["a", "c", "cell <3>"],
+    }  # fmt: skip
+    assert "Archived</span>" in page(admin.get(reverse(LIST), {"filing": "archived"}))
+
+
+def test_batteries_are_archived_and_come_back(admin, battery):
+    chosen = {"action": "archive", "_selected_action": [battery.pk]}
+    assert "Nothing is deleted" in page(admin.post(reverse(LIST), chosen))
+    assert Battery.objects.get().archived_at is None
+    text = page(admin.post(reverse(LIST), {**chosen, "sure": "yes"}, follow=True))
+    assert "1 archived." in text
+    assert 'name="action" value="restore"' in text  # the message's Undo
+    assert Battery.objects.get().archived_at is not None
+    admin.post(reverse(LIST), {**chosen, "action": "restore", "sure": "yes"})
+    assert Battery.objects.get().archived_at is None
+
+
+def test_a_tag_is_written_beside_the_action_and_asked_about_before(admin, battery):
+    chosen = {"action": "tag", "tag": "site 3", "_selected_action": [battery.pk]}
+    assert '<input type="hidden" name="tag" value="site 3">' in page(admin.post(reverse(LIST), chosen))
+    assert Battery.objects.get().tags == []
+    text = page(admin.post(reverse(LIST), {**chosen, "sure": "yes"}, follow=True))
+    assert Battery.objects.get().tags == ["site 3"]
+    undo = re.search(r'class="rovi-undo">.*?</form>', text, re.DOTALL)[0]
+    assert 'name="action" value="untag"' in undo
+    assert 'name="tag" value="site 3"' in undo
+    admin.post(reverse(LIST), {**chosen, "action": "untag", "sure": "yes"})
+    assert Battery.objects.get().tags == []
+    text = page(admin.post(reverse(LIST), {**chosen, "tag": "", "sure": "yes"}, follow=True))
+    assert "A tag is a word or some; this one is empty." in text
+    verbs = admin.get(change(battery)).context["verbs"]
+    assert [name for name, _ in verbs if name in ("archive", "tag", "untag")] == ["archive"]  # no field for a tag there
 
 
 # --- deleting ------------------------------------------------------------------------------------------------------

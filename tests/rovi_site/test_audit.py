@@ -1,7 +1,7 @@
 """The audit trail: who did what, through every door; nothing secret, nothing of what the service counts itself."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.apps import apps
@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from access import auditing
+from access.audit_words import changes_in_words
 from access.audited import audited_by
 from access.authentication import Caller
 from access.models import AuditEntry, LoginTries, Token
@@ -321,6 +322,34 @@ def test_a_records_history_is_shown_to_administrators(session, forget):
     assert "described so" in shown
     assert "The whole audit trail" in shown
     assert "The whole audit trail" not in session("engineer").get(page).content.decode()
+
+
+def test_the_trail_speaks_in_words(session, forget):
+    client = session("administrator")
+    battery = Battery.objects.create(name="cell")
+    ended = datetime(2026, 11, 22, 1, 2, 3, 4, tzinfo=UTC)
+    entry = auditing.note(
+        "changed", battery,
+        changes={
+            "is_simulated": [False, True], "finished_at": [None, str(ended)], "tags": ["[]", "['site 3', 'α']"],
+            "when_full": ["", "drop"], "role": ["viewer", "operator"], "description": ["", "x" * 100],
+        },
+    )  # fmt: skip
+    told = [
+        ("is simulated", "no", "yes"), ("finished at", "nothing", "2026-11-22 01:02:03 UTC"),
+        ("tags", "nothing", "site 3, α"), ("when full", "nothing", "delete the oldest rows"),
+        ("role", "viewer", "operator"), ("description", "nothing", "x" * 100),
+    ]  # fmt: skip
+    assert changes_in_words(entry) == told
+    assert changes_in_words(entry, most=10)[-1] == ("description", "nothing", "x" * 9 + "…")
+    for path in ("/admin/access/auditentry/", f"/admin/access/auditentry/{entry.pk}/change/"):
+        assert "<div>finished at: nothing → 2026-11-22 01:02:03 UTC</div>" in client.get(path).content.decode()
+    assert "</div>and 3 more" in client.get("/admin/access/auditentry/").content.decode()
+    history = client.get(f"/admin/datahub/battery/{battery.pk}/history/").content.decode()
+    assert "<div>tags: nothing → site 3, α</div>" in history
+    AuditEntry.objects.filter(pk=entry.pk).update(kind="gone.record")
+    entry.refresh_from_db()
+    assert changes_in_words(entry)[0] == ("is simulated", "no", "yes")
 
 
 def test_the_trail_is_filtered_over_rest(session, forget):

@@ -21,11 +21,15 @@ ADMIN_ACTIONS = {
     "access.token.revoke": Role.VIEWER,  # one's own
     "auth.user.let_in": Role.ADMINISTRATOR,
     "auth.user.shut_out": Role.ADMINISTRATOR,
+    "datahub.battery.archive": Role.OPERATOR,
     "datahub.battery.export": Role.VIEWER,
     "datahub.battery.finish": Role.OPERATOR,
     "datahub.battery.fit_cell_model": Role.ENGINEER,
     "datahub.battery.forecast_batteries": Role.OPERATOR,
     "datahub.battery.reopen": Role.OPERATOR,
+    "datahub.battery.restore": Role.OPERATOR,
+    "datahub.battery.tag": Role.OPERATOR,
+    "datahub.battery.untag": Role.OPERATOR,
     "datahub.dataimport.cancel": Role.OPERATOR,
     "datahub.dataimport.delete_selected": Role.ADMINISTRATOR,
     "datahub.dataimport.reopen_batteries": Role.OPERATOR,
@@ -52,9 +56,10 @@ ADMIN_ACTIONS = {
     "twin.parameterset.delete_selected": Role.ADMINISTRATOR,
 }
 # A download; and what has nothing to change in the furnished records: an import under way, a person who is in, a
-# worker that is lost.
+# worker that is lost, a battery without tags that is in the fleet.
 WRITE_NOTHING = (
     "datahub.battery.export", "datahub.dataimport.retry", "auth.user.let_in", "jobs.worker.drain",
+    "datahub.battery.restore", "datahub.battery.untag",
 )  # fmt: skip
 
 
@@ -231,7 +236,7 @@ def test_an_action_of_the_admin_writes_nothing_for_a_lesser_role(role, furnished
             "parameterset": furnished.parameter_set, "comparison": furnished.comparison,
             "fleetforecast": furnished.fleet, "logintries": LoginTries.objects.get(),
         }[model]  # fmt: skip
-        chosen = {"action": name, "_selected_action": [str(record.pk)], "post": "yes", "sure": "yes"}
+        chosen = {"action": name, "_selected_action": [str(record.pk)], "post": "yes", "sure": "yes", "tag": "x"}
         with CaptureQueriesContext(connection) as asked, transaction.atomic():
             client.post(f"/admin/{app}/{model}/", chosen)
             transaction.set_rollback(True)
