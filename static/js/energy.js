@@ -246,6 +246,19 @@
       const changed = event.detail?.asset;
       if (changed && (!box.dataset.asset || changed.includes(Number(box.dataset.asset)))) isWanted = true;
     });
+    // Keys: half a window to either side, half or twice the time, all of it.
+    document.addEventListener('rovi:move', (event) => {
+      const [start, end] = [Number(box.dataset.start), Number(box.dataset.end)];
+      if (!end) return;
+      const key = event.detail;
+      const span = end - start;
+      const shift = key === 'ArrowLeft' ? -span / 2 : key === 'ArrowRight' ? span / 2 : 0;
+      const grow = key === '+' ? -span / 4 : key === '-' ? span / 2 : 0;
+      const at = (seconds) => roviZones.stamp(Math.round(seconds / 900) * QUARTER_MS, 'UTC');
+      here.searchParams.set('from', key === '0' ? 'start' : at(start + shift - grow));
+      if (key === '0') here.searchParams.delete('to'); else here.searchParams.set('to', at(end + shift + grow));
+      location.assign(here);
+    });
     setInterval(() => { if (isWanted && Date.now() > notBefore && !document.hidden) draw(); }, 1000);
     draw();
   }

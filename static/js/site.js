@@ -69,7 +69,7 @@
     else if (event.key === '?') document.getElementById('keys')?.showModal();
     else if (event.key === 't') press('#range-from');
     else if (event.key === 'l') press('#follow');
-    else if (['ArrowLeft', 'ArrowRight', '+', '-', '0'].includes(event.key) && document.getElementById('charts') && event.target === document.body) {
+    else if (['ArrowLeft', 'ArrowRight', '+', '-', '0'].includes(event.key) && document.querySelector('#charts, [data-energy]') && event.target === document.body) {
       event.preventDefault();
       document.dispatchEvent(new CustomEvent('rovi:move', { detail: event.key }));
     }
