@@ -34,7 +34,7 @@ from fleet.queries import (
     used_between,
 )
 from rovi_site.pages.chart_answers import ChartAnswer
-from rovi_site.pages.energy_range import PRESETS, Window, kept, kept_query, window_of
+from rovi_site.pages.energy_range import PRESETS, Window, kept, kept_query, shortly, window_of
 from rovi_site.pages.energy_series import asset_series, fleet_series, seconds_expected
 
 ROWS_A_PAGE = 50
@@ -117,9 +117,9 @@ def asset_page(request: HttpRequest, number: int) -> HttpResponse:
         "known": _known_share(asset, window, quarters),
         "is_known_from_start": window.start >= span[0],
         "cost": None if asset.price is None else used * asset.price,
-        "quarters": [(labelled(each.start, window.zone), each) for each in quarters[-QUARTERS_SHOWN:][::-1]],
+        "quarters": [(shortly(each.start, window.zone), each) for each in quarters[-QUARTERS_SHOWN:][::-1]],
         "quarters_in_all": len(quarters),
-        "forecasts": [(labelled(each.start, window.zone), each) for each in _forecasts_of(asset)],
+        "forecasts": [(shortly(each.start, window.zone), each) for each in _forecasts_of(asset)],
         "scores": sorted(asset.scores.all(), key=lambda score: score.scores.get("quarter_error_kwh", float("inf"))),
         "battery": battery,
         "query": kept_query(request.GET),

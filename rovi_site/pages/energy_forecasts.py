@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from itertools import repeat
 from typing import Any
 
@@ -18,7 +17,7 @@ from fleet.models import Asset, EnergyForecast
 from fleet.queries import fleet_energy, quarters_between, shown
 from rovi_site.pages.chart_answers import ChartAnswer
 from rovi_site.pages.energy_export import as_csv
-from rovi_site.pages.energy_range import DAY, Window, kept_query, zone_of
+from rovi_site.pages.energy_range import DAY, Window, kept_query, shortly, zone_of
 from rovi_site.pages.energy_series import forecast_series
 
 DAYS_BEFORE = 3
@@ -37,9 +36,9 @@ def forecast_page(request: HttpRequest, forecast_id: int) -> HttpResponse:
         "asset": forecast.asset,
         "window": window,
         "model": WORDS.get(forecast.model, f"Script: {forecast.model}"),
-        "begins": _shortly(forecast.start, window.zone),
-        "ends": _shortly(_end(forecast), window.zone),
-        "rows": [(_shortly(start, window.zone), *values) for start, *values in rows[:QUARTERS_SHOWN]],
+        "begins": shortly(forecast.start, window.zone),
+        "ends": shortly(_end(forecast), window.zone),
+        "rows": [(shortly(start, window.zone), *values) for start, *values in rows[:QUARTERS_SHOWN]],
         "rows_in_all": len(rows),
         "query": kept_query(request.GET),
     }
@@ -75,17 +74,6 @@ def _forecast(forecast_id: int) -> EnergyForecast:
 
 def _end(forecast: EnergyForecast) -> int:
     return forecast.start + forecast.quarters * QUARTER_SECONDS
-
-
-def _shortly(seconds: int, zone: tzinfo) -> str:
-    """To the minute, with the offset of what is not UTC.
-
-    >>> from datetime import UTC
-    >>> _shortly(900, UTC)
-    '1970-01-01 00:15'
-    """
-    text = labelled(seconds, zone)
-    return f"{text[:10]} {text[11:16]} {text[19:]}".removesuffix(" Z")
 
 
 def _window(forecast: EnergyForecast, request: HttpRequest) -> Window:

@@ -87,6 +87,16 @@ def kept(query: QueryDict) -> list[tuple[str, str]]:
     return [(name, str(query[name])) for name in KEPT if name in query]
 
 
+def shortly(seconds: int, zone: tzinfo) -> str:
+    """To the minute, with the offset of what is not UTC.
+
+    >>> shortly(900, UTC), shortly(900, zone_named("Europe/Berlin"))
+    ('1970-01-01 00:15', '1970-01-01 01:15 +01:00')
+    """
+    text = labelled(seconds, zone)
+    return f"{text[:10]} {text[11:16]} {text[19:]}".removesuffix(" Z")
+
+
 def zone_of(query: QueryDict) -> tuple[tzinfo, str]:
     """And what is wrong with the one that the address names."""
     asked = query.get("tz", "").strip()

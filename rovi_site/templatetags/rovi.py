@@ -45,6 +45,8 @@ def span(seconds: float | str | None) -> SafeString | str:
 @register.filter
 def kwh(energy: float | None) -> str:
     """Two decimals, or three digits of what is less than one: cells on a bench use thousandths of a kWh."""
+    if energy == 0:
+        return "0"
     return numbers.number(energy, numbers.digits_of_small(energy))
 
 
