@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.conftest import Visit
 from tests.datahub.upload_server import PASSWORD, UploadServer
+from tests.migrated import put_migrated
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -53,7 +54,7 @@ class HostileSite(UploadServer):
     password = PASSWORD
 
     def __enter__(self):
-        self.manage("migrate", "--verbosity", "0")
+        put_migrated(self.data)
         told = self.manage("shell", "--no-imports", "-c", FURNISH.format(password=PASSWORD))
         self.pages = json.loads(told.rpartition("pages ")[2])
         self.start()

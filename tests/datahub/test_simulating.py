@@ -98,6 +98,7 @@ def test_a_history_is_written_for_the_toolkit_with_the_truth_in_a_table_of_its_o
 
 
 # --- streams -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_fleet_is_registered_streamed_and_lived_on_where_it_was_stopped(tmp_path):
     def simulate(rows, password=PASSWORD, status=0):
         done = subprocess.run(

@@ -125,6 +125,7 @@ def test_at_pace_each_row_goes_in_its_time(server, cell):
     assert rows[-1]["received"] - rows[0]["received"] >= 1.1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_gets_every_row_once(tmp_path, cell):
     with UploadServer(tmp_path) as own:
         sending = subprocess.Popen(

@@ -291,6 +291,7 @@ def has_own_way(route):
     return route.name in ("login", "logout", "admin:login", "admin:logout")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("area", AREAS)
 @pytest.mark.usefixtures("unrendered")
 def test_a_role_opens_what_the_table_says_and_nothing_else(area, furnished, session):
@@ -333,6 +334,7 @@ def test_no_other_method_leads_around_a_door_of_the_admin(furnished, session):
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("area", AREAS)
 @pytest.mark.usefixtures("unrendered")
 def test_a_token_that_is_expired_revoked_or_of_a_device_opens_nothing_but_that_devices_upload(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rovi_site.middleware import PERMISSIONS, POLICY
+from tests.migrated import put_migrated
 from tests.rovi_site.routes import all_routes, ask, told
 from tests.servers import environment
 
@@ -77,9 +78,7 @@ def test_the_page_of_a_failure_carries_them_too(settings, session, monkeypatch):
 PRODUCTION = """
 import django, json
 django.setup()
-from django.core.management import call_command
 from django.test import Client
-call_command("migrate", verbosity=0)
 told = {}
 for scheme in ("http", "https"):
     client = Client(headers={"host": "rovi.example.org", "x-forwarded-proto": scheme})
@@ -95,8 +94,10 @@ print(json.dumps(told))
 @pytest.fixture(scope="module")
 def in_production(tmp_path_factory):
     """The variables of a service behind HTTPS, as docs/settings.md asks for them."""
+    data = tmp_path_factory.mktemp("production")
+    put_migrated(data)
     return {
-        **environment(tmp_path_factory.mktemp("production"), 8000),
+        **environment(data, 8000),
         "HOST": "0.0.0.0",
         "ROVI_HTTPS": "on",
         "ROVI_ALLOWED_HOSTS": "rovi.example.org",

@@ -31,11 +31,15 @@ REFUSED = "nothing of it is written"
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(600)]
 
 
+class Filled(Service):
+    def preparation(self) -> str:
+        return STORE.format(batteries=BATTERIES, rows=ROWS) + super().preparation()
+
+
 @pytest.fixture
 def service(tmp_path, on_postgresql):
     variables = {"ROVI_JOB_LEASE_SECONDS": str(LEASE_SECONDS), "ROVI_ESTIMATION_CHUNK_ROWS": "50"}
-    with Service(tmp_path / "data", "postgresql", **variables) as running:
-        running.manage("shell", "--no-imports", "-c", STORE.format(batteries=BATTERIES, rows=ROWS))
+    with Filled(tmp_path / "data", "postgresql", **variables) as running:
         yield running
 
 
