@@ -37,6 +37,7 @@ def cell(chance: np.random.Generator, pairs: int, has_hysteresis: bool) -> Joint
             "ocv_voltage": voltage,
             "ocv_interpolation": str(chance.choice(["linear", "cubic"])),
             "has_hysteresis": has_hysteresis,
+            "hysteresis_seconds": float(chance.choice([0.0, 1e-3, 60.0, 1e9])) if has_hysteresis else 0.0,
             "initial_soc": float(chance.choice([0.0, 0.5, 1.0])),
             "initial_covariance": variances.tolist(),
             "process_noise": chance.choice([0.0, 1e-20, 1e-9], states).tolist(),

@@ -38,7 +38,7 @@ from uploads.storage import text_of
 JOBS_SHOWN = 5
 GROUPS = (
     ("OCV table", ("ocv_soc", "ocv_voltage", "ocv_interpolation")),
-    ("Resistances", ("r0_ohm", "rc_pairs", "has_hysteresis", "coulombic_efficiency")),
+    ("Resistances", ("r0_ohm", "rc_pairs", "has_hysteresis", "hysteresis_seconds", "coulombic_efficiency")),
     ("Where it begins", ("initial_soc", "initial_rc_currents_a", "initial_hysteresis_v", "initial_covariance")),
     ("How sure it is", ("process_noise_per_second", "process_noise", "sensor_variance", "gate_sigmas")),
 )

@@ -62,7 +62,7 @@ class Abreast:
     """Room for the steps of so many batteries of one layout; what it holds between steps means nothing."""
 
     def __init__(self, layout: Layout, width: int) -> None:
-        states, pairs = layout.states, layout.pairs
+        states, fading = layout.states, layout.fading
         self.points, self.reach = 2 * states + 1, math.sqrt(2 * states + 1)
         self.moving = states - 1  # columns of the factor that move SOC: all but that of r0
         self.spares = [BeliefsAbreast.room_for(states, width) for _ in range(2)]
@@ -75,14 +75,15 @@ class Abreast:
         self.innovation, self.variance, self.extra = room(3)
         self.lag, self.bend = room(2, self.moving)
         self.noise, self.gains, self.with_state, self.states_room = room(4, states)
-        self.forgotten, self.volts_of_pairs = room(2, pairs)
+        self.forgotten, self.volts_left = room(2, fading)
+        self.driven, self.towards = slice(layout.pairs), self.forgotten[: layout.pairs]
         self.soc_parts = room(states, 2)  # even and odd by column; 0 for that of r0, which does not move SOC
         self.swing, self.middle, self.ocv_odd = room(3, states)
         self.asked = room(self.points)
         self.terms = room(states, 6)  # of the sums over columns that make voltage, variance and covariance with SOC
         self.sums = room(6)
         self.volts = room(states - 1)  # V that each state but SOC adds a unit
-        self.volts[pairs : states - 3] = 1.0  # hysteresis, where there is any
+        self.volts[fading : states - 3] = 1.0  # hysteresis that does not fade, where there is any
         self.volts_terms, self.noise_seen, self.expected = room(states - 1, 2), room(states - 1), room(2)
         self.pivots = room(states, 2)  # and variances
         self.pivot_products, self.total = room(2), room()
@@ -127,12 +128,13 @@ class Abreast:
         np.add(self.soc_centre, before.mean[0], out=self.soc_centre)
         np.copyto(after.mean, before.mean)
         np.add(self.soc_centre, self.soc_bend, out=after.mean[0])
-        if cell.pairs:
-            currents, forgotten = after.mean[1 : 1 + cell.pairs], self.forgotten
-            np.multiply(currents, row.decays, out=currents)
-            np.subtract(1.0, row.decays, out=forgotten)
-            np.multiply(forgotten, row.current, out=forgotten)
-            np.add(currents, forgotten, out=currents)
+        if cell.fading:
+            fading, towards = after.mean[1 : 1 + cell.fading], self.towards
+            np.multiply(fading, row.decays, out=fading)
+            currents = fading[self.driven]
+            np.subtract(1.0, row.decays[self.driven], out=towards)
+            np.multiply(towards, row.current, out=towards)
+            np.add(currents, towards, out=currents)
 
     def _move_covariance(self, before: BeliefsAbreast, row: RowsAbreast, moved: Floats) -> None:
         soc_variance, shared = moved[0, 0], self.outer[self.moving]
@@ -148,35 +150,35 @@ class Abreast:
         np.subtract(moved[0, 1:], shared[0], out=moved[0, 1:])
         for column in range(1, self.moving):
             np.subtract(moved[0, column:], shared[column, column - 1 :], out=moved[0, column:])
-        for pair in range(1, 1 + len(row.decays)):
-            decay = row.decays[pair - 1]
-            for part in (moved[:pair, pair], moved[pair, pair:], moved[pair, pair]):  # its variance twice
+        for place in range(1, 1 + len(row.decays)):
+            decay = row.decays[place - 1]
+            for part in (moved[:place, place], moved[place, place:], moved[place, place]):  # its variance twice
                 np.multiply(part, decay, out=part)
         variances = self._diagonal(moved)
         np.add(variances, self.noise, out=variances)
 
     def _gain_noise(self, row: RowsAbreast, cell: ConstantsAbreast) -> None:
         np.multiply(cell.noise_per_second, row.seconds, out=self.noise)
-        if cell.pairs:
+        if cell.fading:
             np.multiply(row.decays, row.decays, out=self.forgotten)
             np.subtract(1.0, self.forgotten, out=self.forgotten)
-            np.multiply(cell.noise_at_rest, self.forgotten, out=self.noise[1 : 1 + cell.pairs])
+            np.multiply(cell.noise_at_rest, self.forgotten, out=self.noise[1 : 1 + cell.fading])
         np.add(self.noise, cell.process_noise, out=self.noise)
         np.sqrt(self.noise[0], out=self.soc_noise_std)
 
     def _expect_voltage(self, upper: Floats, row: RowsAbreast, cell: ConstantsAbreast, mean: Floats) -> None:
-        ocv_centre, pairs = self._ocv_at_points(cell), cell.pairs
+        ocv_centre, fading = self._ocv_at_points(cell), cell.fading
         odd, terms, sums = self.terms[:, 1], self.terms, self.sums
         np.multiply(upper[:, -1], row.current_over_r0, out=odd)
         if cell.has_hysteresis:
-            hysteresis = odd[: 2 + pairs]
-            np.add(hysteresis, upper[: 2 + pairs, 1 + pairs], out=hysteresis)
-        if pairs:
-            np.multiply(cell.rc_ohm, row.decays, out=self.volts_of_pairs)
-        for pair in range(1, 1 + pairs):
-            slopes = self.states_room[: pair + 1]
-            np.multiply(upper[: pair + 1, pair], self.volts_of_pairs[pair - 1], out=slopes)
-            np.add(odd[: pair + 1], slopes, out=odd[: pair + 1])
+            hysteresis = odd[: 2 + fading]
+            np.add(hysteresis, upper[: 2 + fading, 1 + fading], out=hysteresis)
+        if fading:
+            np.multiply(cell.volts_of_fading, row.decays, out=self.volts_left)
+        for place in range(1, 1 + fading):
+            slopes = self.states_room[: place + 1]
+            np.multiply(upper[: place + 1, place], self.volts_left[place - 1], out=slopes)
+            np.add(odd[: place + 1], slopes, out=odd[: place + 1])
         np.add(odd[:-1], self.ocv_odd[:-1], out=odd[:-1])
 
         np.multiply(terms[:, :2], terms[:, :2], out=terms[:, 2:4])
@@ -202,10 +204,10 @@ class Abreast:
         np.multiply(self.soc_noise_std, self.ocv_odd[-1], out=self.extra)
         for each in (self.extra, soc_even, soc_odd):
             np.add(with_soc, each, out=with_soc)
-        if pairs:
-            np.multiply(with_state[1 : 1 + pairs], row.decays, out=with_state[1 : 1 + pairs])
+        if fading:
+            np.multiply(with_state[1 : 1 + fading], row.decays, out=with_state[1 : 1 + fading])
 
-        np.copyto(self.volts[:pairs], cell.rc_ohm)
+        np.copyto(self.volts[:fading], cell.volts_of_fading)
         np.copyto(self.volts[-1], row.current_over_r0)
         np.multiply(self.volts, mean[1:], out=self.volts_terms[:, 0])
         np.multiply(self.volts, self.noise[1:], out=self.noise_seen)

@@ -87,6 +87,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "ocv_voltage": numbers,
     "ocv_interpolation": interpolation,
     "has_hysteresis": truth,
+    "hysteresis_seconds": number,
     "coulombic_efficiency": number,
     "initial_soc": number,
     "initial_rc_currents_a": numbers,
@@ -105,6 +106,7 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("capacity_ah", lambda value: value > 0, "The capacity must be above 0 Ah."),
     ("r0_ohm", lambda value: value > 0, "The series resistance must be above 0 Ω."),
     ("rc_pairs", lambda value: len(value) <= MOST_RC_PAIRS, "At most two RC pairs can be estimated."),
+    ("hysteresis_seconds", lambda value: value >= 0, "A time constant is above 0 s; 0 for an offset that stays."),
     ("coulombic_efficiency", lambda value: 0 < value <= 1, "The coulombic efficiency lies above 0 and up to 1."),
     ("initial_soc", lambda value: 0 <= value <= 1, "SOC is a fraction from 0 (empty) to 1 (full)."),
     ("sensor_variance", lambda value: value > 0, "The variance of the voltage sensor must be above 0 V²."),
@@ -169,6 +171,8 @@ def complaints_about(values: Mapping[str, Any]) -> Complaints:
         )
     if values.get("initial_hysteresis_v") and not values.get("has_hysteresis", True):
         complaints["initial_hysteresis_v"] = "There is no hysteresis to begin with; make it 0 or let there be one."
+    if values.get("hysteresis_seconds") and not values.get("has_hysteresis", True):
+        complaints["hysteresis_seconds"] = "There is no hysteresis that could fade; make it 0 or let there be one."
     return complaints
 
 

@@ -17,19 +17,19 @@ class ConstantsAbreast:
     """Of several batteries, which stand in the last axis; see CellConstants."""
 
     states: int
-    has_hysteresis: bool
-    rc_ohm: Floats  # (pairs, batteries)
+    has_hysteresis: bool  # one that does not fade
+    volts_of_fading: Floats  # (fading, batteries)
     process_noise: Floats  # (states, batteries)
     noise_per_second: Floats  # (states, batteries)
-    noise_at_rest: Floats  # (pairs, batteries)
+    noise_at_rest: Floats  # (fading, batteries)
     sensor_variance: Floats
     inverse_gate: Floats
     tables: PackedTables
     table_starts: Places
 
     @property
-    def pairs(self) -> int:
-        return len(self.rc_ohm)
+    def fading(self) -> int:
+        return len(self.volts_of_fading)
 
     def voltages_at(self, soc: Floats, room: LookupRoom) -> Floats:
         return self.tables.voltages_at(soc, self.table_starts, room)
@@ -42,11 +42,14 @@ class FamilyConstants:
         self.states, size = self.layout.states, len(parameters)
         pairs = np.array([each.rc_pairs for each in parameters]).reshape(size, self.layout.pairs, 2)
         self.efficiency = _array(each.coulombic_efficiency for each in parameters)
-        self.rc_ohm = np.ascontiguousarray(pairs[:, :, 0].T)
-        self.time_constants = self.rc_ohm * pairs[:, :, 1].T
+        rc_ohm = np.ascontiguousarray(pairs[:, :, 0].T)
+        fades = slice(None) if self.layout.hysteresis_fades else slice(0)
+        seconds = np.array([[each.hysteresis_seconds for each in parameters]])[fades]
+        self.volts_of_fading = np.concatenate((rc_ohm, np.ones_like(seconds)))
+        self.time_constants = np.concatenate((rc_ohm * pairs[:, :, 1].T, seconds))
         self.process_noise = np.array([each.process_noise for each in parameters]).T
         self.noise_per_second = np.array([each.process_noise_per_second for each in parameters]).T
-        self.noise_at_rest = self.noise_per_second[1 : 1 + self.layout.pairs] * (0.5 * self.time_constants)
+        self.noise_at_rest = self.noise_per_second[1 : 1 + self.layout.fading] * (0.5 * self.time_constants)
         self.sensor_variance = _array(each.sensor_variance for each in parameters)
         self.inverse_gate = _array(1.0 / each.gate_sigmas if each.gate_sigmas else 0.0 for each in parameters)
         self.temperature = TemperatureDependence(parameters)
@@ -57,8 +60,8 @@ class FamilyConstants:
         """In arrays, one place for each of these batteries."""
         return ConstantsAbreast(
             states=self.states,
-            has_hysteresis=self.layout.has_hysteresis,
-            rc_ohm=self.rc_ohm.take(batteries, axis=1),
+            has_hysteresis=self.layout.has_hysteresis and not self.layout.hysteresis_fades,
+            volts_of_fading=self.volts_of_fading.take(batteries, axis=1),
             process_noise=self.process_noise.take(batteries, axis=1),
             noise_per_second=self.noise_per_second.take(batteries, axis=1),
             noise_at_rest=self.noise_at_rest.take(batteries, axis=1),
@@ -73,7 +76,8 @@ class FamilyConstants:
         if battery not in self._single:
             self._single[battery] = CellConstants(
                 states=self.states,
-                rc_ohm=self.rc_ohm[:, battery].tolist(),
+                pairs=self.layout.pairs,
+                volts_of_fading=self.volts_of_fading[:, battery].tolist(),
                 process_noise=self.process_noise[:, battery].tolist(),
                 noise_per_second=self.noise_per_second[:, battery].tolist(),
                 noise_at_rest=self.noise_at_rest[:, battery].tolist(),

@@ -7,11 +7,14 @@ tuned with `python -m benchmarks.coverage` on simulated cells of four chemistrie
 10 min.
 """
 
+import math
+
 from energykit.ukf.layout import Layout
 
 INITIAL_SOC_STD = 0.1
 INITIAL_RC_CURRENT_STD_C_RATE = 0.1
 INITIAL_HYSTERESIS_STD_V = 1e-3
+FADING_HYSTERESIS_STD_V = 5e-3  # at any time, as an OCV table of another cell of the kind is off
 INITIAL_CAPACITY_STD_SHARE = 0.05
 INITIAL_R0_STD_SHARE = 0.2
 
@@ -26,21 +29,29 @@ SECONDS_PER_DAY = 86_400.0
 SENSOR_STD_V = 2e-3
 
 
-def initial_variances(capacity_ah: float, r0_ohm: float, layout: Layout) -> tuple[float, ...]:
+def initial_variances(
+    capacity_ah: float, r0_ohm: float, layout: Layout, hysteresis_seconds: float = 0.0
+) -> tuple[float, ...]:
+    hysteresis = FADING_HYSTERESIS_STD_V if hysteresis_seconds else INITIAL_HYSTERESIS_STD_V
     return (
         INITIAL_SOC_STD**2,
         *((INITIAL_RC_CURRENT_STD_C_RATE * capacity_ah) ** 2,) * layout.pairs,
-        *(INITIAL_HYSTERESIS_STD_V**2,) * layout.has_hysteresis,
+        *(hysteresis**2,) * layout.has_hysteresis,
         (INITIAL_CAPACITY_STD_SHARE * capacity_ah) ** 2,
         (INITIAL_R0_STD_SHARE * r0_ohm) ** 2,
     )
 
 
-def variances_per_second(capacity_ah: float, r0_ohm: float, layout: Layout) -> tuple[float, ...]:
+def variances_per_second(
+    capacity_ah: float, r0_ohm: float, layout: Layout, hysteresis_seconds: float = 0.0
+) -> tuple[float, ...]:
+    hysteresis = DAILY_HYSTERESIS_STD_V
+    if hysteresis_seconds:
+        hysteresis = FADING_HYSTERESIS_STD_V * math.sqrt(2.0 * SECONDS_PER_DAY / hysteresis_seconds)
     daily = (
         DAILY_SOC_STD,
         *(DAILY_RC_CURRENT_STD_C_RATE * capacity_ah,) * layout.pairs,
-        *(DAILY_HYSTERESIS_STD_V,) * layout.has_hysteresis,
+        *(hysteresis,) * layout.has_hysteresis,
         DAILY_CAPACITY_STD_SHARE * capacity_ah,
         DAILY_R0_STD_SHARE * r0_ohm,
     )

@@ -8,10 +8,16 @@ class Layout(NamedTuple):
 
     pairs: int
     has_hysteresis: bool
+    hysteresis_fades: bool = False
 
     @property
     def states(self) -> int:
         return 3 + self.pairs + self.has_hysteresis
+
+    @property
+    def fading(self) -> int:
+        """States behind SOC that relax: RC currents, and hysteresis where it does."""
+        return self.pairs + self.hysteresis_fades
 
     @property
     def state_names(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ class RowsAbreast(NamedTuple):
 
     charge: Floats
     seconds: Floats
-    decays: Floats  # (pairs, batteries)
+    decays: Floats  # (fading, batteries)
     current: Floats
     current_over_r0: Floats
     voltage: Floats
@@ -32,7 +32,7 @@ class Motions:
 
     charge: Floats  # Ah that the cell keeps
     seconds: Floats
-    decays: Floats  # (pairs, rows), factor for each RC pair
+    decays: Floats  # (fading, rows), factor for each RC pair and for hysteresis that fades
     current: Floats  # A, of the row itself
     current_over_r0: Floats  # A
     voltage: Floats  # V

@@ -52,6 +52,12 @@ class JointFilterParameters:
         True,
         choices=(True, False),
     )
+    hysteresis_seconds: float = described(
+        "Time constant of the hysteresis",
+        "s",
+        "Within which the offset fades, so that it stands for errors of the model that come and go; 0: it stays.",
+        0.0,
+    )
     coulombic_efficiency: float = described(
         "Coulombic efficiency", "", "Share of the charge put in that stays in; counts while charging only.", 1.0
     )
@@ -72,7 +78,7 @@ class JointFilterParameters:
         "Process noise per second",
         "squares of the states' units, per second",
         "Variance that each state gains a second, the same at any logging interval; more follows faster and is less "
-        "sure. What an RC current gains it loses again within its time constant.",
+        "sure. What an RC current or a hysteresis that fades gains, it loses again within its time constant.",
         (),
     )
     process_noise: tuple[float, ...] = described(
@@ -114,7 +120,7 @@ class JointFilterParameters:
 
     def __post_init__(self) -> None:
         pairs, states = len(self.rc_pairs), self.layout.states
-        cell = self.capacity_ah, self.r0_ohm, self.layout
+        cell = self.capacity_ah, self.r0_ohm, self.layout, self.hysteresis_seconds
         if not self.initial_rc_currents_a:
             object.__setattr__(self, "initial_rc_currents_a", (0.0,) * pairs)
         if not self.initial_covariance:
@@ -152,7 +158,7 @@ class JointFilterParameters:
 
     @property
     def layout(self) -> Layout:
-        return Layout(len(self.rc_pairs), self.has_hysteresis)
+        return Layout(len(self.rc_pairs), self.has_hysteresis, self.hysteresis_seconds > 0)
 
     @property
     def initial_mean(self) -> tuple[float, ...]:

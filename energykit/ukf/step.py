@@ -23,22 +23,24 @@ class CellConstants:
     """What stays the same from row to row; `voltages_at` looks up the OCV at several SOC values at once."""
 
     states: int
-    rc_ohm: Sequence[float]
+    pairs: int
+    volts_of_fading: Sequence[float]  # V a unit: Ω of each RC current, 1 of a hysteresis that fades
     process_noise: Sequence[float]  # variance gained with each row
     noise_per_second: Sequence[float]
-    noise_at_rest: Sequence[float]  # variance that an RC current's noise per second comes to in the long run
+    noise_at_rest: Sequence[float]  # variance that the noise per second of what fades comes to in the long run
     sensor_variance: float
     inverse_gate: float  # 0 where there is no gate
     voltages_at: Callable[[Sequence[float]], Sequence[float]]
 
     @property
     def has_hysteresis(self) -> bool:
-        return self.states > 3 + len(self.rc_ohm)
+        """One that does not fade."""
+        return self.states > 3 + len(self.volts_of_fading)
 
 
 class Row(NamedTuple):
     """What one row brings: the charge that the cell kept since the previous row (Ah, as much as it is at the reference
-    temperature), seconds since then, the factor by which each RC current has decayed, current (A, positive while
+    temperature), seconds since then, the factor by which each state that fades has decayed, current (A, positive while
     charging), the current that would drop as much over r0 at the reference temperature, and measured voltage (V)."""
 
     charge: float
@@ -95,7 +97,8 @@ def step(
 def predict(
     mean: Sequence[float], covariance: Sequence[float], upper: Sequence[float], row: Row, cell: CellConstants
 ) -> Prediction:
-    """Move to the row's time: SOC by charge over capacity, RC currents towards the row's current."""
+    """Move to the row's time: SOC by charge over capacity, RC currents towards the row's current, hysteresis that fades
+    towards 0."""
     states, at, noise = cell.states, packed_index(cell.states), noise_gained(row, cell)
     points, capacity_place = 2 * states + 1, states - 2
     capacity = mean[capacity_place]
@@ -118,25 +121,27 @@ def predict(
     for place in range(1, states):
         for column, lag in enumerate(lags[: place + 1]):
             moved[place] = moved[place] - upper[at[column][place]] * lag
-    for pair, decay in enumerate(row.decays, start=1):
+    for fading, decay in enumerate(row.decays, start=1):
         for other in range(states):
-            moved[at[pair][other]] = moved[at[pair][other]] * decay
-        moved[at[pair][pair]] = moved[at[pair][pair]] * decay
+            moved[at[fading][other]] = moved[at[fading][other]] * decay
+        moved[at[fading][fading]] = moved[at[fading][fading]] * decay
     for place, gained in enumerate(noise):
         moved[at[place][place]] = moved[at[place][place]] + gained
 
     soc_centre = mean[0] + row.charge / capacity
     after = list(mean)
     after[0] = soc_centre + soc_bend
-    for pair, decay in enumerate(row.decays, start=1):
-        after[pair] = mean[pair] * decay + row.current * (1.0 - decay)
+    for fading, decay in enumerate(row.decays, start=1):
+        after[fading] = mean[fading] * decay
+        if fading <= cell.pairs:
+            after[fading] = after[fading] + row.current * (1.0 - decay)
     return Prediction(after, moved, noise, math.sqrt(noise[0]), soc_centre, soc_odd, soc_even, soc_bend)
 
 
 def noise_gained(row: Row, cell: CellConstants) -> list[float]:
     """Variance that each state gains until this row: so much a row, and so much a second.
 
-    An RC current forgets: noise of rate q that relaxes with the pair's τ comes to q·τ/2·(1 - e^(-2·dt/τ)), which is
+    What fades forgets: noise of rate q that relaxes with time constant τ comes to q·τ/2·(1 - e^(-2·dt/τ)), which is
     q·dt at first (Uhlenbeck and Ornstein, Physical Review 36 (1930) 823).
     """
     gained = list(cell.process_noise)
@@ -152,8 +157,8 @@ def noise_gained(row: Row, cell: CellConstants) -> list[float]:
 def expect_voltage(prediction: Prediction, upper: Sequence[float], row: Row, cell: CellConstants) -> Expectation:
     """V = OCV(soc) + current · r0 + Σ i_rc · R + hyst at the same points, and how it varies with the state."""
     states, at, noise = cell.states, packed_index(cell.states), prediction.noise
-    points, hysteresis, resistance = 2 * states + 1, 1 + len(cell.rc_ohm), states - 1
-    volts_per_state = [*enumerate(cell.rc_ohm, start=1), (resistance, row.current_over_r0)]
+    points, hysteresis, resistance = 2 * states + 1, 1 + len(cell.volts_of_fading), states - 1
+    volts_per_state = [*enumerate(cell.volts_of_fading, start=1), (resistance, row.current_over_r0)]
     if cell.has_hysteresis:
         volts_per_state.insert(-1, (hysteresis, 1.0))
 
@@ -163,8 +168,8 @@ def expect_voltage(prediction: Prediction, upper: Sequence[float], row: Row, cel
         slope = row.current_over_r0 * upper[at[column][resistance]]
         if column <= hysteresis and cell.has_hysteresis:
             slope = slope + upper[at[column][hysteresis]]
-        for pair in range(max(column, 1), hysteresis):
-            slope = slope + cell.rc_ohm[pair - 1] * row.decays[pair - 1] * upper[at[column][pair]]
+        for place in range(max(column, 1), hysteresis):
+            slope = slope + cell.volts_of_fading[place - 1] * row.decays[place - 1] * upper[at[column][place]]
         odd.append(slope + ocv_odd[column] if column < resistance else slope)
 
     bend = _sum(even) / points

@@ -10,6 +10,7 @@ TITLES = {
     "r0_ohm": ("R0", "Ω"),
     "rc_pairs": ("RC pairs", ""),
     "has_hysteresis": ("Hysteresis", ""),
+    "hysteresis_seconds": ("Time within which hysteresis fades", "s; 0 is never"),
     "coulombic_efficiency": ("Coulombic efficiency", ""),
     "ocv_interpolation": ("OCV between the knots", ""),
     "initial_soc": ("SOC to begin with", ""),

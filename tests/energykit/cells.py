@@ -40,3 +40,12 @@ def square(packed, states):
     matrix = np.zeros((states, states))
     matrix[np.triu_indices(states)] = packed
     return matrix + np.triu(matrix, 1).T
+
+
+def lasting_errors(time, std, seconds, seed=0):
+    """A first-order Gauss-Markov process with that correlation time, drawn exactly from row to row."""
+    chance = np.random.default_rng([seed, 3])
+    errors = [std * chance.standard_normal()]
+    for decay in np.exp(-np.diff(time) / seconds).tolist():
+        errors.append(decay * errors[-1] + std * np.sqrt(1 - decay**2) * chance.standard_normal())
+    return np.array(errors)

@@ -31,6 +31,7 @@ def battery(place):
         capacity_ah=2.0 + 0.01 * place,
         initial_soc=0.3 + 0.002 * (place % 100),
         has_hysteresis=place % 4 != 3,
+        hysteresis_seconds=600.0 + place if place % 8 in (1, 6) else 0.0,
         ocv_interpolation="cubic" if place % 5 == 2 else "linear",
         gate_sigmas=2.0 if place % 7 == 1 else 0.0,
         r0_activation_energy_j_mol=25_000.0 if place % 6 in (2, 3) else 0.0,

@@ -23,15 +23,19 @@ def test_the_bytes_are_those_that_were_written_down():
     assert fleet.checkpoint(0) == expected
 
 
+@pytest.mark.parametrize("seconds", [0.0, 300.0], ids=["hysteresis stays", "hysteresis fades"])
 @pytest.mark.parametrize("pairs", [0, 1, 2])
-def test_a_restored_filter_is_the_one_that_was_left(pairs):
-    left, found = (FleetFilter([cell_with(pairs)]) for _ in range(2))
+def test_a_restored_filter_is_the_one_that_was_left(pairs, seconds):
+    left, found = (FleetFilter([cell_with(pairs, hysteresis_seconds=seconds)]) for _ in range(2))
     left.advance([drive(50)])
 
     found.restore(0, left.checkpoint(0))
 
     assert found.checkpoint(0) == left.checkpoint(0)
     assert found.counts(0) == left.counts(0) == Counts(stepped=49)
+    rows = drive(100, seed=1)
+    later = FilterRows(rows.time + 1e4, rows.current, rows.voltage)
+    assert found.advance([later])[0].means.tobytes() == left.advance([later])[0].means.tobytes()
 
 
 def test_a_checkpoint_without_hysteresis_is_not_one_with_an_rc_pair_less():

@@ -79,6 +79,7 @@ class PointByPoint:
 
     def __init__(self, parameters):
         self.parameters, self.states = parameters, len(parameters.state_names)
+        self.hysteresis, self.fades = self.states - 3, parameters.hysteresis_seconds
         self.table = OcvTable(parameters.ocv_soc, parameters.ocv_voltage, parameters.ocv_interpolation)
         size = 2 * self.states + 1
         self.points = MerweScaledSigmaPoints(size, alpha=1.0, beta=2.0, kappa=0.0)
@@ -87,11 +88,14 @@ class PointByPoint:
         self.covariance = np.array(parameters.initial_covariance)
 
     def noise(self, seconds):
-        """The noise per second, integrated by an RC pair that forgets (closed form of ∫ q·e^(-2s/τ) ds)."""
+        """The noise per second, integrated by what forgets within τ (closed form of ∫ q·e^(-2s/τ) ds)."""
         gained = np.array(self.parameters.process_noise_per_second) * seconds
         for pair, (ohm, farad) in enumerate(self.parameters.rc_pairs, start=1):
             rate, constant = self.parameters.process_noise_per_second[pair], ohm * farad
             gained[pair] = -rate * constant / 2 * np.expm1(-2 * seconds / constant)
+        if self.fades:
+            rate = self.parameters.process_noise_per_second[self.hysteresis]
+            gained[self.hysteresis] = -rate * self.fades / 2 * np.expm1(-2 * seconds / self.fades)
         return gained + np.array(self.parameters.process_noise)
 
     def move(self, augmented, seconds, current_before, current):
@@ -102,6 +106,8 @@ class PointByPoint:
         for pair, (ohm, farad) in enumerate(self.parameters.rc_pairs):
             decay = np.exp(-seconds / (ohm * farad))
             x[1 + pair] = x[1 + pair] * decay + current * (1 - decay)
+        if self.fades:
+            x[self.hysteresis] *= np.exp(-seconds / self.fades)
         moved[:n] = x + augmented[n : 2 * n]
         return moved
 
@@ -109,7 +115,7 @@ class PointByPoint:
         n = self.states
         x = augmented[:n]
         across_pairs = sum(ohm * x[1 + pair] for pair, (ohm, _) in enumerate(self.parameters.rc_pairs))
-        offset = x[n - 3] if self.parameters.has_hysteresis else 0.0
+        offset = x[self.hysteresis] if self.parameters.has_hysteresis else 0.0
         return np.array([self.table.voltage_at(x[0]) + current * x[n - 1] + across_pairs + offset + augmented[2 * n]])
 
     def step(self, seconds, current_before, current, measured):
@@ -136,11 +142,22 @@ def noise_of(states):
 @pytest.mark.parametrize("has_hysteresis", [True, False], ids=["hysteresis", "no hysteresis"])
 @pytest.mark.parametrize("interpolation", ["linear", "cubic"])
 def test_it_gives_the_numbers_of_filterpys_unscented_filter(pairs, has_hysteresis, interpolation):
+    gives_the_numbers_of_filterpy(pairs, has_hysteresis, interpolation)
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 2])
+@pytest.mark.parametrize("seconds", [3.0, 900.0, 1e7])
+def test_with_a_hysteresis_that_fades_it_gives_filterpys_numbers(pairs, seconds):
+    gives_the_numbers_of_filterpy(pairs, True, "cubic", hysteresis_seconds=seconds, initial_hysteresis_v=0.02)
+
+
+def gives_the_numbers_of_filterpy(pairs, has_hysteresis, interpolation, **more):
     parameters = cell_with(
         pairs,
         has_hysteresis=has_hysteresis,
         ocv_interpolation=interpolation,
         **noise_of(3 + pairs + has_hysteresis),
+        **more,
     )
     rows = drive(100)
     other = PointByPoint(parameters)
@@ -158,8 +175,12 @@ def test_it_gives_the_numbers_of_filterpys_unscented_filter(pairs, has_hysteresi
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 2])
-@pytest.mark.parametrize("has_hysteresis", [True, False], ids=["hysteresis", "no hysteresis"])
-def test_on_a_linear_cell_it_is_a_kalman_filter(pairs, has_hysteresis):
+@pytest.mark.parametrize(
+    ("has_hysteresis", "fades"),
+    [(True, 0.0), (False, 0.0), (True, 1200.0)],
+    ids=["hysteresis", "no hysteresis", "hysteresis that fades"],
+)
+def test_on_a_linear_cell_it_is_a_kalman_filter(pairs, has_hysteresis, fades):
     """Kalman's equations (1960), in matrices.
 
     Only charge over capacity and the OCV curve bend. A straight OCV line and a capacity known to 1e-9 (a variance of 0
@@ -179,6 +200,7 @@ def test_on_a_linear_cell_it_is_a_kalman_filter(pairs, has_hysteresis):
         process_noise=noise,
         process_noise_per_second=rates,
         has_hysteresis=has_hysteresis,
+        hysteresis_seconds=fades,
     )
     rows = drive(300, seed=4)
     mean, covariance = np.array(parameters.initial_mean), np.diag(variances)
@@ -200,6 +222,9 @@ def test_on_a_linear_cell_it_is_a_kalman_filter(pairs, has_hysteresis):
             observation[pair] = ohm
             constant = ohm * farad / 2
             gained[pair] = noise[pair] + rates[pair] * constant * (1 - np.exp(-seconds / constant))
+        if fades:
+            transition[n - 3, n - 3] = np.exp(-seconds / fades)
+            gained[n - 3] = noise[n - 3] + rates[n - 3] * fades / 2 * (1 - np.exp(-2 * seconds / fades))
         mean = transition @ mean + push
         covariance = transition @ covariance @ transition.T + np.diag(gained)
         variance = observation @ covariance @ observation + parameters.sensor_variance

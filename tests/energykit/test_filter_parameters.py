@@ -82,7 +82,7 @@ def test_a_mapping_stored_before_there_were_these_fields_means_what_it_meant():
     assert {name: parameters.to_mapping()[name] for name in stored} == stored
     assert parameters.process_noise_per_second == (0.0,) * 4
     assert (parameters.ocv_interpolation, parameters.has_hysteresis, parameters.gate_sigmas) == ("linear", True, 0.0)
-    assert not parameters.needs_temperature
+    assert (parameters.hysteresis_seconds, parameters.needs_temperature) == (0.0, False)
 
 
 def test_without_hysteresis_there_is_one_state_less():
@@ -141,6 +141,7 @@ def test_every_complaint_is_listed_at_once():
         ("ocv_interpolation", 3),
         ("has_hysteresis", "no"),
         ("has_hysteresis", 0),
+        ("hysteresis_seconds", -1),
         ("gate_sigmas", -4),
         ("gate_sigmas", 0.5),
         ("r0_activation_energy_j_mol", -20_000),
@@ -168,6 +169,19 @@ def test_a_table_that_is_missing_can_be_had_from_a_preset():
 
 def test_a_hysteresis_that_is_not_estimated_cannot_begin_anywhere():
     assert list(complaints(has_hysteresis=False, initial_hysteresis_v=0.01)) == ["initial_hysteresis_v"]
+
+
+def test_a_hysteresis_that_is_not_estimated_cannot_fade():
+    assert list(complaints(has_hysteresis=False, hysteresis_seconds=60)) == ["hysteresis_seconds"]
+
+
+def test_a_hysteresis_that_fades_has_the_same_doubt_at_any_time():
+    """2·σ²/τ a second keeps an offset that fades within τ at σ² (Uhlenbeck and Ornstein 1930): 5 mV, 50 s."""
+    parameters = JointFilterParameters.from_mapping({**CELL, "hysteresis_seconds": 50})
+
+    assert parameters.state_names[1] == "hyst"
+    assert parameters.initial_covariance[1][1] == pytest.approx(25e-6)
+    assert parameters.process_noise_per_second[1] == pytest.approx(2 * 25e-6 / 50)
 
 
 def test_the_constructor_refuses_what_a_mapping_may_not_say():
