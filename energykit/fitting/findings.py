@@ -54,23 +54,39 @@ def _of_resistances(known: Knowledge, found: Resistances | None) -> list[Finding
 
 
 def _of_noises(noises: Noises) -> list[Finding]:
-    how, rows = f"mean NIS of {noises.mean_nis:.2f} over the rows", noises.rows
+    rows, wander = noises.rows, noises.wander
     a_day = "the likeliest of those tried, which lie some three times apart"
-    wander = noises.wander
     values = (
-        ("sensor_std", "Voltage error, standard deviation", noises.sensor_std, noises.sensor_std_std, "V", how),
+        *_of_voltage(noises),
         ("soc_a_day", "SOC may wander in a day by", wander.soc, 0.5 * wander.soc, "", a_day),
         ("r0_a_day", "R0 may wander in a day by (share)", wander.r0_share, 0.5 * wander.r0_share, "", a_day),
-        ("offset_a_day", "Offset may wander in a day by", wander.offset_v, 0.5 * wander.offset_v, "V", a_day),
         (
             "capacity_a_day", "Capacity may wander in a day by (share)", wander.capacity_share,
             0.5 * wander.capacity_share, "", "assumed: the rows of a fit do not show how a cell will age",
         ),
     )  # fmt: skip
     return [
-        Finding(name, title, value, std, unit, rows if name != "capacity_a_day" else 0, why)
+        Finding(name, title, value, std, unit, 0 if why.startswith("assumed") else rows, why)
         for name, title, value, std, unit, why in values
     ]
+
+
+def _of_voltage(noises: Noises) -> tuple[tuple[str, str, float, float, str, str], ...]:
+    wander, sensor = noises.wander, noises.sensor_std
+    how = f"mean NIS of {noises.mean_nis:.2f} over the rows"
+    if not wander.fading_seconds:
+        a_day = "the likeliest of those tried, which lie some three times apart"
+        return (
+            ("sensor_std", "Voltage error, standard deviation", sensor, noises.share_std * sensor, "V", how),
+            ("offset_a_day", "Offset may wander in a day by", wander.offset_v, 0.5 * wander.offset_v, "V", a_day),
+        )
+    std, seconds = wander.offset_v, wander.fading_seconds
+    how = f"{how}, which is wide enough for errors that last from row to row (correlation {noises.lasting:.2f})"
+    return (
+        ("sensor_std", "Noise of the voltage, standard deviation", sensor, 0.5 * sensor, "V", "assumed: a logger's"),
+        ("offset_std", "Offset that fades, standard deviation", std, noises.share_std * std, "V", how),
+        ("offset_seconds", "Time within which it fades", seconds, 0.5 * seconds, "s", "assumed: see Fit a cell"),
+    )
 
 
 def _known(std: float, value: float) -> float:

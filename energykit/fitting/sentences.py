@@ -71,10 +71,17 @@ def about_noises(noises: Noises, rows: CellRows) -> list[str]:
             f"The filter's noises, mean NIS and voltage error are of the first {noises.rows:,} of {len(rows):,} rows. "
             "Choose fewer rows to have them of all."
         )
-    if noises.sensor_std > LARGEST_SENSOR_STD_V:
+    fades = noises.wander.fading_seconds > 0
+    missed = noises.wander.offset_v if fades else noises.sensor_std
+    if missed > LARGEST_SENSOR_STD_V:
         found.append(
-            f"The model misses the voltage by {1e3 * noises.sensor_std:.0f} mV beyond what it can explain, mostly near "
+            f"The model misses the voltage by {1e3 * missed:.0f} mV beyond what it can explain, mostly near "
             "empty or at high currents. Bands are honest but wide; fit to rows like those that will come."
+        )
+    if fades:
+        found.append(
+            "Its errors last from row to row, so the filter has an offset of the voltage that comes and fades and "
+            "trusts the voltage less. A better OCV table (a cycle at C/20) or an RC pair may make it needless."
         )
     return found
 
