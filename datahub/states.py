@@ -21,6 +21,7 @@ SHAPES = {NEVER: "○", LIVE: "●", LATE: "▲", SILENT: "✕", FINISHED: "■"
 # sends every millisecond is not silent after ten.
 LATE_INTERVALS, LATE_SECONDS = 2.0, 10.0
 SILENT_INTERVALS, SILENT_SECONDS = 10.0, 300.0
+SECONDS_A_YEAR = 365.25 * 86400.0
 UNKNOWN_INTERVAL = 1.0  # s, for a battery that has sent once
 
 
@@ -123,8 +124,8 @@ def _older_than(seconds: float, intervals: float, now: datetime) -> Q:
 
 def in_words(seconds: float) -> str:
     """
-    >>> in_words(0.05), in_words(2.2), in_words(130), in_words(11520), in_words(864000)
-    ('50 ms', '2 s', '2 min', '3 h 12 min', '10 d')
+    >>> in_words(0.05), in_words(2.2), in_words(130), in_words(11520), in_words(864000), in_words(157869120)
+    ('50 ms', '2 s', '2 min', '3 h 12 min', '10 d', '5.0 y')
     """
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -135,7 +136,9 @@ def in_words(seconds: float) -> str:
     if seconds < 48 * 3600:
         minutes = round(seconds / 60)
         return f"{minutes // 60} h {minutes % 60} min"
-    return f"{seconds / 86400:.0f} d"
+    if seconds < 2 * SECONDS_A_YEAR:
+        return f"{seconds / 86400:.0f} d"
+    return f"{seconds / SECONDS_A_YEAR:.1f} y"
 
 
 def _moment(moment: datetime) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from datahub.states import in_words
+
 if TYPE_CHECKING:
     from twin.models import Estimator
 
@@ -48,6 +50,7 @@ class Condition:
 
     state: str  # waiting, ready, running, inconsistent, stale, failed
     sentence: str
+    exact: str = ""  # the time that the sentence names, with all its seconds
 
     @property
     def shape(self) -> str:
@@ -69,7 +72,7 @@ def condition_of(estimator: Estimator) -> Condition:
     progressing = f" {_how_far(estimator, behind)}" if behind > ROWS_JUST_COME else ""
     if progress.late_from is not None:
         doubt = f" {progress.consistency}" if progress.is_inconsistent else ""
-        return Condition("stale", _how_stale(estimator) + doubt)
+        return Condition("stale", _how_stale(estimator) + doubt, _all_seconds(progress.late_from))
     if progress.is_inconsistent:
         is_stepped = estimator.is_current or estimator.followed
         return Condition("inconsistent", progress.consistency + (progressing if is_stepped else ""))
@@ -79,7 +82,8 @@ def condition_of(estimator: Estimator) -> Condition:
         return Condition("running", _how_far(estimator, behind) + _in_the_shade(estimator))
     if progress.latest_time is None:
         return Condition("waiting", "Waits for the first row.")
-    return Condition("ready", f"All rows estimated to t = {_seconds(progress.latest_time)}." + _in_the_shade(estimator))
+    sentence = f"All rows estimated to t = {_span(progress.latest_time)}." + _in_the_shade(estimator)
+    return Condition("ready", sentence, _all_seconds(progress.latest_time))
 
 
 def rows_behind(estimator: Estimator) -> int:
@@ -125,7 +129,7 @@ def _how_stale(estimator: Estimator) -> str:
     progress, again = estimator.progress, getattr(estimator, "recomputation", None)
     late = progress.rows_skipped.get(str(Skipped.LATE), 0)
     what = f"{_thin(late)} late {'row' if late == 1 else 'rows'}" if late else "To be made anew"
-    sentence = f"{what} from t = {_seconds(progress.late_from)}."
+    sentence = f"{what} from t = {_span(progress.late_from)}."
     if again is None:
         if not (estimator.is_current or estimator.followed):
             return f"{sentence} Stands still: another version is current."
@@ -157,5 +161,11 @@ def _thin(number: int) -> str:
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _seconds(value: float | None) -> str:
-    return "—" if value is None else f"{value:,.0f} s".replace(",", "\N{NARROW NO-BREAK SPACE}")
+def _span(test_time: float | None) -> str:
+    if test_time is None:
+        return "—"
+    return in_words(test_time) if test_time >= 1 else f"{test_time:.3g} s"
+
+
+def _all_seconds(test_time: float | None) -> str:
+    return "" if test_time is None else f"t = {test_time:,.0f} s".replace(",", "\N{NARROW NO-BREAK SPACE}")

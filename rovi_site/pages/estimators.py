@@ -22,6 +22,7 @@ from rovi_site.pages.health import Health, doubt_about, health_of
 from rovi_site.pages.numbers import UNKNOWN, count, duration, number
 from rovi_site.pages.parameters import parameters_in_words
 from rovi_site.pages.scripts import libraries_of
+from rovi_site.pages.spans import span
 from rovi_site.pages.versions import VersionRow, badge_of_version, version_rows
 from rovi_site.pages.words import Badge, job_badge, kind_in_words, skipped_in_words
 from twin.models import Estimator
@@ -157,11 +158,11 @@ def _facts(estimator: Estimator) -> list[tuple[str, str]]:
         ("Estimates", count(progress.rows_stepped)),
         ("Without an estimate", skipped or "none"),
         ("Speed", step),
-        ("Newest estimate", UNKNOWN if progress.latest_time is None else f"t = {number(progress.latest_time, 0)} s"),
+        ("Newest estimate", span(progress.latest_time)),
         ("Mean NIS", UNKNOWN if progress.mean_nis is None else f"{number(progress.mean_nis, 2)}, 1 is expected"),
         (
             "Checkpoint",
-            "the start" if kept is None or kept.latest_time is None else f"t = {number(kept.latest_time)} s",
+            "the start" if kept is None or kept.latest_time is None else span(kept.latest_time),
         ),
     ]
 

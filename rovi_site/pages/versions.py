@@ -87,7 +87,7 @@ def badge_of_version(estimator: Estimator) -> Badge:
     health = health_of(estimator)
     badge = estimator_badge(health.condition, health.rows_behind)
     stands_still = not estimator.is_current and not estimator.followed and estimator.state == "ready"
-    return Badge("Stands still", "ended", "idle", badge.sentence) if stands_still else badge
+    return Badge("Stands still", "ended", "idle", badge.sentence, exact=badge.exact) if stands_still else badge
 
 
 def _compared(request: HttpRequest, versions: list[VersionRow]) -> tuple[Estimator | None, Estimator | None]:

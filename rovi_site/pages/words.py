@@ -27,6 +27,7 @@ class Badge:
     tone: str
     sentence: str = ""
     more: str = ""
+    exact: str = ""  # the time that the sentence names, with all its seconds
 
 
 SIMULATED = Badge("Simulated", "sim", "sim", "Its rows come from a simulation, and their truth is known.")
@@ -112,7 +113,7 @@ def estimator_badge(condition: Condition, behind: int) -> Badge:
         return Badge("Ready", "ok", "ok", "Estimates keep up with the rows.")
     tone = ESTIMATOR_TONES[condition.state]
     more = f"{count(behind)} behind" if condition.state == "running" else ""
-    return Badge(condition.state.capitalize(), tone, tone, condition.sentence, more)
+    return Badge(condition.state.capitalize(), tone, tone, condition.sentence, more, condition.exact)
 
 
 def job_badge(job: Job, now: datetime, any_worker: bool = True) -> Badge:

@@ -15,6 +15,7 @@ from access.auditing import entries_about
 from access.models import AuditEntry
 from access.roles import Role, role_of
 from rovi_site.pages import numbers
+from rovi_site.pages.spans import span
 from rovi_site.pages.words import Badge, kind_in_words, made_with_words, skipped_in_words
 
 ENTRIES_SHOWN = 200
@@ -26,20 +27,13 @@ register.filter("duration", numbers.duration)
 register.filter("kind_in_words", kind_in_words)
 register.filter("made_with", made_with_words)
 register.filter("skipped_in_words", skipped_in_words)
+register.filter("span", span)
 
 
 @register.filter
 def number(value: float | str | None, digits: int = 1) -> str:
     """A name that a template finds nothing for is '' there."""
     return numbers.number(None if isinstance(value, str) else value, int(digits))
-
-
-@register.filter
-def span(seconds: float | str | None) -> SafeString | str:
-    """A time as people say it; the title has all its seconds."""
-    if seconds is None or isinstance(seconds, str):
-        return numbers.UNKNOWN
-    return format_html('<span title="{}">{}</span>', numbers.all_seconds(seconds), numbers.duration(seconds))
 
 
 @register.filter

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from access.models import Token
 from jobs.models import Job
+from tests.rovi_site.pages import battery_with_rows, with_estimates
 from twin.models import Estimator
 from twin.registration import register_estimator
 
@@ -194,3 +195,15 @@ def test_another_ones_token_is_neither_seen_nor_revoked(session, furnished):
     assert furnished.token.token_key not in viewer.get("/tokens").content.decode()
     assert viewer.post(f"/tokens/{furnished.token.token_key}/revoke").status_code == 404
     assert Token.objects.count() == 1
+
+
+def test_a_state_names_times_as_people_do_and_has_all_seconds_in_its_title(client, user_with_role):
+    client.force_login(user_with_role("viewer"))
+    battery = battery_with_rows("cell", rows=2, step=157_869_120.0)  # 5 years of 365.25 days and 1.3 days
+    estimator = with_estimates(battery)
+    exact = "157\u202f869\u202f120 s"
+    for path in ("/dashboard/cell", f"/estimators/{estimator.pk}"):
+        page = client.get(path).content.decode()
+        assert f'<span title="t = {exact}">All rows estimated to t = 5.0 y.</span>' in page
+    assert f'<span title="{exact}">5.0 y</span>' in client.get("/dashboard/cell?tab=health").content.decode()
+    assert client.get(f"/api/v1/estimators/{estimator.pk}/").json()["progress"]["latest_time"] == 157_869_120.0
