@@ -103,7 +103,7 @@ def why_not_undone(data_import: DataImport) -> str:
     if data_import.waits:
         return "nothing was stored."
     if not data_import.made_battery:
-        return f"{battery.name} was there before, with what people told of it."
+        return f"{battery.name} was there before, and its rows do not tell which of them this file brought."
     if battery.rows > data_import.rows_stored:
         return f"{battery.name} holds {battery.rows - data_import.rows_stored:,} rows that came otherwise."
     return ""
