@@ -135,7 +135,6 @@ def energy_pages(service: Service) -> dict[str, str]:
         "energy-asset": f"/energy/101?sources={_most_used(service, 101, now)}",
         "energy-forecast": f"/energy/forecasts/{past['id'] if past['scored'] else newest['id']}",
         "energy-upload": "/energy/upload",
-        "admin-assets": "/admin/fleet/asset/",
     }
 
 

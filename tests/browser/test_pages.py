@@ -98,6 +98,19 @@ def test_pages_are_light_and_nothing_jumps(visit, cell):
     assert (heavy, jumping) == ({}, {})
 
 
+@pytest.mark.parametrize(("query", "first"), [("", "2023-11-14T22:13"), ("?tz=local", "2023-11-15T07:13")])
+def test_a_charts_clock_is_that_of_its_zone_wherever_the_browser_is(visit, site, query, first):
+    """Row 0 came at 1 700 000 000 s, 2023-11-14 22:13:20 UTC; Tokyo is nine hours ahead."""
+    if not site.call("GET", "/api/v1/batteries/?search=clocked")["results"]:
+        rows = [{"test_time": 10.0 * n, "time": 1.7e9 + 10.0 * n, "voltage": 3.7, "current": 0.1} for n in range(60)]
+        site.call("POST", "/db/upload/clocked", rows)
+    seen = visit(timezone_id="Asia/Tokyo")
+    seen.go(f"/dashboard/clocked{query}")
+    seen.until("document.querySelector('#chart-rows.js-plotly-plot')")
+    begin, _ = seen.page.evaluate("document.querySelector('#chart-rows')._fullLayout.xaxis.range")
+    assert begin.replace(" ", "T")[:16] == first
+
+
 def test_a_chart_is_a_table_a_file_and_a_link_too(visit, cell):
     seen = visit()
     page = seen.go(PATH)
