@@ -37,6 +37,7 @@ WHOLE = 0.98
 COLOURS = {"ship": "series-1", "meter": "series-2", "battery": "series-3", "battery, charged": "series-4"}
 STACKED = 4  # assets with a colour of their own; `series-1` to `series-4` are told apart by the colour-blind
 OTHERS = "muted"
+BEHIND = "edge"  # what a line is drawn over
 LEAST_REST = 1e-9  # kWh; what sums in another order leave
 DIGITS = 6
 
@@ -76,7 +77,8 @@ def forecast_series(forecast: EnergyForecast, window: Window, assets: int) -> di
     sums = sums_of_fleet(bars) if forecast.asset is None else sums_of_one(forecast.asset, bars)
     lines = _lines(sums)
     for line in lines:
-        line["name"] = "used" if forecast.asset is not None and line["name"] == forecast.asset.kind else line["name"]
+        if forecast.asset is not None and line["name"] == forecast.asset.kind:
+            line |= {"name": "used", "colour": BEHIND}
     return _chart(lines, bars) | {
         "coverage": {"t": [], "share": []},
         "forecast": expected_of(forecast, bars),
