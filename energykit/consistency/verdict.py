@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from energykit.consistency.bands import band_of_mean_nis
-from energykit.consistency.causes import LARGEST_GROWTH, Cause, Signs, cause_of, signs_of
+from energykit.consistency.causes import LARGEST_GROWTH, LASTING, Cause, Signs, cause_of, signs_of
 from energykit.consistency.columns import ROWS_OF_A_WINDOW
 from energykit.consistency.evidence import Evidence
 from energykit.consistency.windows import WINDOWS_LOOKED_AT, WINDOWS_TO_MARK, windows_set
@@ -92,6 +92,11 @@ def _sentence(cause: Cause | None, signs: Signs, is_script: bool) -> str:
     field = PARTS_OF_A_SCRIPT if is_script else FIELDS
     if cause is None and signs.error > 1.5 * signs.expected:
         return f"Some of its errors are larger than it expects: {_volts(signs)}. Too few to call it wrong."
+    if cause is None and signs.autocorrelation > LASTING and signs.expected > 1.5 * signs.error:
+        return (
+            f"Its errors last from row to row (correlation {signs.autocorrelation:.2f}), and its bands are wide enough "
+            f"for that: {_volts(signs)}."
+        )
     if cause is None:
         return f"Its errors are as large as it expects: {_volts(signs)}."
     if cause == Cause.WRONG_SIGN_OF_CURRENT:

@@ -11,7 +11,7 @@ from twin.models import ParameterSet
 
 # By the unit they are found in: a factor and the unit they are shown in. Shares and SOC are shown in per cent.
 SHOWN_IN = {"Ω": (1e3, "mΩ"), "": (1e2, "%"), "Ah": (1.0, "Ah"), "V": (1.0, "V"), "s": (1.0, "s")}
-MILLIVOLTS = ("sensor_std", "offset_a_day")
+MILLIVOLTS = ("sensor_std", "offset_a_day", "offset_std")
 MOST_DIGITS = 4
 
 
@@ -71,4 +71,4 @@ def tiles_of(fitted: ParameterSet) -> list[FitTile]:
     error = 1e3 * fitted.voltage_rmse
     tiles.append(FitTile("Voltage error", number(error, 1 if error < 100 else 0), "mV", "of the filter's predictions"))
     nis = fitted.mean_nis if math.isfinite(fitted.mean_nis) else None
-    return [*tiles, FitTile("Mean NIS", number(nis, 2), "", "1 where the bands are right")]
+    return [*tiles, FitTile("Mean NIS", number(nis, 2), "", "1 where the bands are right, less where errors last")]

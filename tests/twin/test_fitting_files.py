@@ -42,6 +42,7 @@ def test_a_filter_from_the_first_cycles_tracks_the_measured_capacity_of_a_whole_
     found = verdicts(time, current, result)
     assert len(found) == 111
     assert [verdict.sentence for verdict in found if verdict.consistent is not True] == []
+    assert "errors last from row to row" in found[-1].sentence
     whitened = result.innovation[result.stepped] / np.sqrt(result.innovation_variance[result.stepped])
     nis = np.mean(whitened**2)
     correlation = np.mean(whitened[1:] * whitened[:-1]) / nis

@@ -19,7 +19,7 @@ class FindingSerializer(serializers.Serializer):
     how = serializers.CharField(help_text="Where it is from, in words.")
 
 
-OVER = "over the rows its noises were found from (see sensor_std among the findings)"
+OVER = "over the rows its noises were found from (see soc_a_day among the findings)"
 
 
 class ParameterSetSerializer(serializers.ModelSerializer):
@@ -38,7 +38,7 @@ class ParameterSetSerializer(serializers.ModelSerializer):
         )  # fmt: skip
         read_only_fields: tuple[str, ...] = fields
         extra_kwargs = {
-            "mean_nis": {"help_text": f"Of the filter {OVER}; near 1 when it is right."},
+            "mean_nis": {"help_text": f"Of the filter {OVER}; near 1 when right, less where errors last."},
             "voltage_rmse": {"help_text": f"Of the filter's predictions {OVER}, V."},
         }
 

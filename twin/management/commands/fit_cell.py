@@ -88,7 +88,7 @@ class Command(BaseCommand):
         for each in fit.findings:
             value = f"{each.value:.5g} ±{each.band:.2g} {each.unit}".strip()
             write(f"  {each.title:<{width}}  {value:<24} {each.rows:>7,} rows  {each.how}")
-        rows, error = fit.finding("sensor_std").rows, 1e3 * fit.voltage_rmse
+        rows, error = fit.finding("soc_a_day").rows, 1e3 * fit.voltage_rmse
         write(f"\nThe filter over the first {rows:,} rows: mean NIS {fit.mean_nis:.2f}, voltage within {error:.1f} mV.")
         for warning in fit.warnings:
             write(self.style.WARNING(f"! {warning}"))
