@@ -132,9 +132,10 @@ class EstimatorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
         It begins at the newest kept checkpoint before that time; `recomputation` tells how far it has come.
         """
+        estimator = self.get_object()
         asked = RecomputeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        return self._answer(recompute_from(self.get_object(), asked.validated_data["from_time"]), status=202)
+        return self._answer(recompute_from(estimator, asked.validated_data["from_time"]), status=202)
 
     @extend_schema(responses=LostSerializer(many=True), filters=False)
     @action(detail=True, pagination_class=None, permission_classes=[ViewerReadsAdministratorWrites])

@@ -114,6 +114,9 @@ def takes_body(route):
         "back",
         "following",
         "undo",
+        "disable",
+        "enable",
+        "drain",
     )
 
 
@@ -168,15 +171,15 @@ def test_every_route_of_rest_and_seed_paths_is_tried_here():
 
 OTHERS = {
     "energy", "energy-asset", "energy-asset-file", "energy-asset-series", "energy-file", "energy-forecast-page",
-    "energy-series", "energy-upload",
+    "energy-forecasts-file", "energy-forecasts-page", "energy-forecasts-series", "energy-series", "energy-upload",
     "metrics",  # for Prometheus, in plain text
     "battery-act", "battery-coverage", "estimator", "estimator-series", "estimators", "fleet-act", "fleet-export",
-    "fleet-undo", "forecaster", "forecasters", "jobs-retry-failed", "search", "token-revoke", "tokens",
-    "api-docs", "battery-measured", "battery-series", "compare-form", "comparison", "comparison-series",
-    "consistency-series", "dashboard", "export", "imports", "import",
+    "fleet-undo", "forecaster", "forecaster-act", "forecasters", "jobs-retry-failed", "search", "token-revoke",
+    "tokens", "api-docs", "battery-measured", "battery-series", "beside-series", "compare-form", "comparison",
+    "comparison-series", "consistency-series", "dashboard", "export", "imports", "import",
     "import-undo-page", "passport",
     "fit", "fleet-forecast", "fleet-form", "forecast", "forecast-scores-page",
     "forecast-series", "forecasts", "home", "job", "job-cancel-page", "job-retry-page", "jobs", "login", "logout",
     "parameter-set", "parameter-set-series", "parameter-sets", "status", "version-act", "version-delete-results",
-    "version-origin", "version-series",
+    "version-origin", "version-recompute", "version-series", "worker-drain-page",
 }  # fmt: skip
