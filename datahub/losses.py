@@ -17,6 +17,7 @@ def loss_of(battery: Battery) -> str:
         (battery.kept_rows, "row", "rows"),
         (battery.truths.count(), "true value", "true values"),
         (battery.imports.count(), "import", "imports"),
+        (battery.marks.count(), "marked event", "marked events"),
         (Token.objects.filter(battery_name=battery.name).count(), "device token", "device tokens"),
     ]
     for tell in tellers_of_loss:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from datahub.filing import archive_batteries
 from datahub.forms import AS_JSON, battery_form
 from datahub.ingest import store_records
+from datahub.marks import mark_event
 from datahub.models import Battery, DataImport
 from jobs.models import Job
 
@@ -312,11 +313,12 @@ def test_a_tag_is_written_beside_the_action_and_asked_about_before(admin, batter
 # --- deleting ------------------------------------------------------------------------------------------------------
 def test_deleting_names_the_loss_and_takes_the_name_typed(admin, battery):
     path = reverse("admin:datahub_battery_delete", args=[battery.pk])
-    assert "This deletes 60 rows" in page(admin.get(path))
+    mark_event(battery, 60.0, "The chamber stopped.")
+    assert "This deletes 60 rows and 1 marked event" in page(admin.get(path))
     assert "This is not the battery" in page(admin.post(path, {"confirm": "cell 3"}))
     assert Battery.objects.exists()
     text = page(admin.post(path, {"confirm": "cell <3>"}, follow=True))
-    assert "Deleted cell &lt;3&gt; with 60 rows." in text
+    assert "Deleted cell &lt;3&gt; with 60 rows and 1 marked event." in text
     assert not Battery.objects.exists()
 
 

@@ -34,6 +34,9 @@ ADMIN_ACTIONS = {
     "datahub.dataimport.delete_selected": Role.ADMINISTRATOR,
     "datahub.dataimport.reopen_batteries": Role.OPERATOR,
     "datahub.dataimport.retry": Role.OPERATOR,
+    "fleet.asset.forecast": Role.OPERATOR,
+    "fleet.energyforecast.delete_selected": Role.ADMINISTRATOR,
+    "fleet.energyforecast.forecast_again": Role.OPERATOR,
     "jobs.job.cancel_jobs": Role.OPERATOR,
     "jobs.job.delete_selected": Role.ADMINISTRATOR,
     "jobs.job.retry_jobs": Role.OPERATOR,
@@ -234,7 +237,8 @@ def test_an_action_of_the_admin_writes_nothing_for_a_lesser_role(role, furnished
             "forecaster": furnished.forecaster, "forecastrun": furnished.run, "job": furnished.job,
             "worker": furnished.worker, "token": furnished.token, "user": furnished.person,
             "parameterset": furnished.parameter_set, "comparison": furnished.comparison,
-            "fleetforecast": furnished.fleet, "logintries": LoginTries.objects.get(),
+            "fleetforecast": furnished.fleet, "asset": furnished.asset, "energyforecast": furnished.energy_forecast,
+            "logintries": LoginTries.objects.get(),
         }[model]  # fmt: skip
         chosen = {"action": name, "_selected_action": [str(record.pk)], "post": "yes", "sure": "yes", "tag": "x"}
         with CaptureQueriesContext(connection) as asked, transaction.atomic():
