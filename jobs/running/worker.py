@@ -24,6 +24,7 @@ from jobs.running.claim import claim, claim_next_job, renew_leases, take_back_lo
 from jobs.running.process import this_process
 from jobs.running.run import run_job
 from jobs.running.shards import ShardKeeper
+from jobs.running.stalled import StalledCopies
 from jobs.running.waking import Waking
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class WorkerProcess:
         )
         self._waking = Waking()
         self.keeper = ShardKeeper(self.worker, told, self._waking)
+        self._stalled = StalledCopies()
         self._room = threading.BoundedSemaphore(job_threads)
         a_look = settings.JOB_LEASE_SECONDS / LEASES_A_LOOK
         self._keepers = [self._repeating("leases", self._keep_leases, a_look, self._finished)]
@@ -169,6 +171,7 @@ class WorkerProcess:
         renew_leases(self.worker)
         if not self._waking.is_recent():
             take_back_lost_jobs()
+            self._stalled.look()
         if not self.stopping.is_set() and Worker.objects.filter(pk=self.worker.pk, draining__isnull=False).exists():
             log.info("Asked to end: finishes what it has, and takes nothing new.")
             self._when_drained()

@@ -12,17 +12,20 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-BEFORE, AMID = "before the commit", "amid the commit"
+BEFORE, AMID, COPYING = "before the commit", "amid the commit", "amid a copy"
 
 
 def main(place: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "rovi_site.settings"
+    import psycopg
     from django.core.management import execute_from_command_line
 
     import twin.estimation.commit as commit
     import twin.estimation.fleet as fleet
 
-    if place == BEFORE:
+    if place == COPYING:
+        psycopg.Copy.finish = frozen_before(psycopg.Copy.finish)  # the server waits for the rest of the estimates
+    elif place == BEFORE:
         fleet.FleetFilter.advance = frozen_after(fleet.FleetFilter.advance)
     else:
         commit._moved_on = frozen_after(commit._moved_on)  # called in the transaction, after the estimates are inserted
@@ -30,15 +33,34 @@ def main(place: str) -> None:
 
 
 def frozen_after(function: Callable[..., Any]) -> Callable[..., Any]:
-    first = threading.Semaphore(1)
+    freeze = freezing_once()
 
     def does(*arguments: Any) -> Any:
         found = function(*arguments)
-        if first.acquire(blocking=False):
-            os.kill(os.getpid(), signal.SIGSTOP)
+        freeze()
         return found
 
     return does
+
+
+def frozen_before(function: Callable[..., Any]) -> Callable[..., Any]:
+    freeze = freezing_once()
+
+    def does(*arguments: Any) -> Any:
+        freeze()
+        return function(*arguments)
+
+    return does
+
+
+def freezing_once() -> Callable[[], None]:
+    first = threading.Semaphore(1)
+
+    def freeze() -> None:
+        if first.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    return freeze
 
 
 if __name__ == "__main__":

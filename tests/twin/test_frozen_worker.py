@@ -15,7 +15,7 @@ import pytest
 from energykit.ukf import FilterRows, FleetFilter, JointFilterParameters
 from tests.killable import Service
 from tests.twin import oracle
-from tests.twin.freezing import AMID, BEFORE
+from tests.twin.freezing import AMID, BEFORE, COPYING
 
 ROWS, BATTERIES, LEASE_SECONDS = 300, 6, 3.0
 STORE = """
@@ -47,7 +47,7 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-@pytest.mark.parametrize("place", [BEFORE, AMID])
+@pytest.mark.parametrize("place", [BEFORE, AMID, COPYING])
 def test_what_a_frozen_worker_writes_after_its_lease_is_refused(service, place):
     frozen = service.start("frozen", "-m", "tests.twin.freezing", place)
     service.wait_until(lambda: is_stopped(frozen.pid))
