@@ -1,6 +1,7 @@
 """Pages in a real browser, served by a real server, fed by a real worker."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ PAGES = (
     *OURS, "/admin/", "/admin/datahub/battery/", "/admin/twin/estimator/add/", "/admin/access/token/add/",
 )  # fmt: skip
 LIVE_MS = 20_000
+SECONDS_TO_CATCH_UP = 240
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 LOOK = """axe.run(document, { resultTypes: ['violations'] }).then((found) => found.violations.map(
     (each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`))"""
@@ -40,7 +42,12 @@ def cell(site):
     site.call("POST", "/db/register", {"name": CELL, "battery": {"nominal_capacity": 2.5}})
     site.send_rows(CELL, 500)
     battery = site.call("GET", "/api/v1/batteries/?search=module")["results"][0]
-    site.call("POST", "/api/v1/estimators/", {"battery": CELL, "kind": "joint_ukf", "preset": preset_of(site)})
+    asked = {"battery": CELL, "kind": "joint_ukf", "preset": preset_of(site)}
+    estimator = site.call("POST", "/api/v1/estimators/", asked)["id"]
+    until = time.monotonic() + SECONDS_TO_CATCH_UP
+    while site.call("GET", f"/api/v1/estimators/{estimator}/")["rows_behind"]:
+        assert time.monotonic() < until
+        time.sleep(0.5)
     return battery
 
 
