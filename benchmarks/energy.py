@@ -1,4 +1,5 @@
-"""A day of many assets at one-minute readings through the ledger, and who used most: `python -m benchmarks.energy`.
+"""A day of many assets at one-minute readings through the ledger, who used most, and a forecast of all of them:
+`python -m benchmarks.energy`.
 
 The floor stores the same readings in the same order into a table of the same shape, with plain `executemany`, or COPY
 on PostgreSQL, and resamples them by pandas: what one writes who wants no upsert, no late readings and no sums.
@@ -25,6 +26,8 @@ DAY = 86_400
 MICROSECONDS = 1_000_000
 GOAL = 1.5  # times the floor
 TOP_GOAL_MS = 300.0
+FORECAST_GOAL_S = 60.0
+WEEKS_BEFORE = 4  # a forecast looks no further back
 ROUNDS = 7
 
 
@@ -47,7 +50,7 @@ def run(vendor: str, url: str, assets: int, of_top: int) -> list[Figure]:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        return [*a_day(vendor, assets), *through_http(vendor), *top(vendor, of_top)]
+        return [*a_day(vendor, assets), *through_http(vendor), *top(vendor, of_top), *foretold(vendor)]
 
 
 def portions(assets: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -194,6 +197,53 @@ def top(vendor: str, assets: int) -> list[Figure]:
                 most=TOP_GOAL_MS,
             )
         )  # fmt: skip
+    return found
+
+
+def foretold(vendor: str) -> list[Figure]:
+    """The job that foretells the next day of each asset and of their sum, from reading the ledger to the last commit.
+
+    Quarters are put there: a wave of the day, less on two days of the week, and what varies from asset to asset.
+    """
+    from django.db import connection, transaction
+    from django.utils import timezone
+
+    from fleet.forecasting.asking import Asked, request_forecasts
+    from fleet.models import Asset, EnergyForecast
+    from jobs.models import State, Worker
+    from jobs.running.claim import claim_next_job
+    from jobs.running.run import run_job
+
+    quarters, first, end = 96 * 7 * WEEKS_BEFORE, BEGIN - WEEKS_BEFORE * 7 * DAY, BEGIN
+    span = f"generate_series(0, {quarters - 1}) AS quarter(n)"
+    if connection.vendor == "sqlite":
+        counted = f"VALUES (0) UNION ALL SELECT n + 1 FROM q WHERE n < {quarters - 1}"
+        span = f"(WITH RECURSIVE q(n) AS ({counted}) SELECT n FROM q) AS quarter"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM fleet_quarter")
+        cursor.execute(
+            "INSERT INTO fleet_quarter (asset_id, start, energy, charged, covered) "
+            f"SELECT id, {first} + n * 900, (1 + id % 7) * (1.2 + SIN(n * {2 * np.pi / 96:.15g})) "
+            "* (CASE WHEN n / 96 % 7 < 5 THEN 1.0 ELSE 0.6 END) + (id * 7919 + n * 104729) % 1000 / 5000.0, 0, "
+            f"900000000 FROM fleet_asset, {span}"
+        )
+        Asset.objects.update(first_time=first * MICROSECONDS, last_time=end * MICROSECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    worker = Worker.objects.create(name="of a benchmark", heartbeat=timezone.now())
+    found = []
+    for model in ("seasonal", "auto"):
+        request_forecasts(Asked(model=model, start=end), None)
+        job = claim_next_job(worker)
+        begun = time.perf_counter()
+        run_job(job)
+        spent = time.perf_counter() - begun
+        job.refresh_from_db()
+        assert job.state == State.DONE, job.error
+        made = EnergyForecast.objects.filter(asset__isnull=False, start=end).count()
+        EnergyForecast.objects.all().delete()
+        what = f"a day ahead of {made:,} assets and of their sum from {quarters:,} quarters each, {model}, {vendor}"
+        found.append(Figure(what, spent, "s", most=FORECAST_GOAL_S))
     return found
 
 

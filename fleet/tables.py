@@ -331,7 +331,7 @@ def quarter_arrays(
     """Asset, start (s), kWh and µs covered of the quarters of these assets that begin in `first <= … < end`."""
     import numpy as np  # noqa: PLC0415  (as above)
 
-    whole, real = np.dtype(np.int64), np.dtype(np.float64)
+    row = np.dtype([("asset", np.int64), ("start", np.int64), ("energy", np.float64), ("covered", np.float64)])
     marks = ", ".join(["%s"] * len(ids))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -339,9 +339,8 @@ def quarter_arrays(
             f"WHERE asset_id IN ({marks}) AND start >= %s AND start < %s",
             [*ids, first, end],
         )
-        rows = cursor.fetchall()
-    asset, start, energy, covered = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return np.array(asset, whole), np.array(start, whole), np.array(energy, real), np.array(covered, real)
+        found = np.fromiter(cursor, row)
+    return found["asset"], found["start"], found["energy"], found["covered"]
 
 
 # --- inserting -----------------------------------------------------------------------------------------------------

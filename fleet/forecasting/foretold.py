@@ -92,10 +92,13 @@ def _seasonal(observed: Matrix, first_quarter: int, ahead: int) -> Foretold:
 def _linear(observed: Matrix, first_quarter: int, ahead: int) -> Foretold:
     start = (first_quarter + np.arange(observed.shape[1] + ahead)) * QUARTER_SECONDS
     past, future = np.split(start, [observed.shape[1]])
+    fits: dict[bytes, linear.LinearFit] = {}  # by which quarters are known: mostly the same for all
     means = []
-    for series in observed:
-        there = np.isfinite(series)
-        means.append(linear.fitted(past[there], series[there])(future))
+    for series, there in zip(observed, np.isfinite(observed), strict=True):
+        known = there.tobytes()
+        if known not in fits:
+            fits[known] = linear.LinearFit(past[there])
+        means.append(fits[known](series[there])(future))
     return _without_band(LINEAR, np.array(means))
 
 
