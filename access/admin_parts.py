@@ -292,3 +292,20 @@ def by_words(heading: str, field: str, words: Mapping[str, str] | Callable[[], M
             return queryset.filter(**{field: self.value()}) if self.value() else queryset
 
     return ByWords
+
+
+def by_presence(heading: str, parameter: str, field: str, words: Mapping[str, str], absent: str) -> type:
+    """A filter of a list by whether a field holds anything: a word for each of two codes, `absent` that of null."""
+
+    class ByPresence(admin.SimpleListFilter):
+        title = heading
+        parameter_name = parameter
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return list(words.items())
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+            chosen = self.value()
+            return queryset.filter(**{f"{field}__isnull": chosen == absent}) if chosen in words else queryset
+
+    return ByPresence

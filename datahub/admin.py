@@ -24,6 +24,7 @@ from access.admin_parts import (
     address_of,
     asked_first,
     badge,
+    by_presence,
     by_words,
     is_sure,
     links_to,
@@ -98,19 +99,6 @@ class TagFilter(admin.SimpleListFilter):
         return with_tag(queryset, self.value() or "") if self.value() else queryset
 
 
-class FilingFilter(admin.SimpleListFilter):
-    title = "filing"
-    parameter_name = "filing"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
-        return ("fleet", "In the fleet"), ("archived", "Archived")
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Battery]) -> QuerySet[Battery]:
-        if self.value() not in ("fleet", "archived"):
-            return queryset
-        return queryset.filter(archived_at__isnull=self.value() == "fleet")
-
-
 class ActionWithTag(ActionForm):
     tag = forms.CharField(
         required=False, max_length=TAG_LENGTH, widget=forms.TextInput(attrs={"size": 12, "placeholder": "for tagging"})
@@ -124,7 +112,7 @@ class BatteryAdmin(OurPages, admin.ModelAdmin):
     list_display = ("name", "data", "shown_tags", "shown_rows", "last_row")
     list_filter = (
         DataStateFilter,
-        FilingFilter,
+        by_presence("filing", "filing", "archived_at", {"fleet": "In the fleet", "archived": "Archived"}, "fleet"),
         TagFilter,
         by_words("simulated", "is_simulated", {"1": "Simulated", "0": "Measured"}),
     )

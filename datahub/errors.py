@@ -127,6 +127,11 @@ class NotConfirmed(Refused):
         )
 
 
+class MarkRefused(Refused):
+    code = "mark_refused"
+    status = 422
+
+
 class BodyUnreadable(Refused):
     code = "body_unreadable"
     status = 422

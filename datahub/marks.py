@@ -5,22 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from access.errors import Refused
+from datahub.errors import MarkRefused
 from datahub.models import Battery, Mark
-
-LONGEST = 200
-
-
-class MarkRefused(Refused):
-    code = "mark_refused"
-    status = 422
+from datahub.validators import MARK_LENGTH
 
 
 def mark_event(battery: Battery, test_time: float, text: str, by: Any = None) -> Mark:
     """Keeps a sentence at a test time, s. Raises MarkRefused."""
     words = " ".join(text.split())
-    if not words or len(words) > LONGEST:
-        why = f"Say in 1 to {LONGEST} characters what happened; these are {len(words)}."
+    if not words or len(words) > MARK_LENGTH:
+        why = f"Say in 1 to {MARK_LENGTH} characters what happened; these are {len(words)}."
         raise MarkRefused(why, fields={"text": [why]})
     if not math.isfinite(test_time):
         why = f"{test_time} is no test time: give seconds."

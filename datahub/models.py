@@ -18,7 +18,7 @@ from django.dispatch import receiver
 
 from datahub import tables
 from datahub.charting import tables as charting_tables
-from datahub.validators import check_battery_name, check_days, check_tags
+from datahub.validators import MARK_LENGTH, check_battery_name, check_days, check_tags
 from jobs.models import Job
 
 REFUSE, DROP = "refuse", "drop"
@@ -167,7 +167,7 @@ class Mark(models.Model):
 
     battery = models.ForeignKey(Battery, on_delete=models.CASCADE, related_name="marks")
     test_time = models.FloatField(help_text="Where it stands in the record, s.")
-    text = models.CharField(max_length=200, help_text="What happened, in people's own words.")
+    text = models.CharField(max_length=MARK_LENGTH, help_text="What happened, in people's own words.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 BATTERY_NAME_LENGTH = 255
 MOST_DAYS = 36_500.0
 TAG_LENGTH = 40
+MARK_LENGTH = 200
 MOST_TAGS = 20
 COLUMN_NAME = re.compile(r"[A-Za-z0-9_]{1,63}", re.ASCII)  # 63 bytes is where PostgreSQL cuts an identifier off
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from access.admin_parts import OurPages, address_of, asked_first, by_words, links_to
+from access.admin_parts import OurPages, address_of, asked_first, by_presence, by_words, links_to
 from access.roles import Role
 from energykit.quarters import MICROSECONDS, labelled
 from fleet import admin_views
@@ -23,30 +23,7 @@ from fleet.models import Asset, Kind
 from fleet.queries import exactly_labelled
 
 HOUR, DAY = 3600, 86_400
-
-
-class BySource(admin.SimpleListFilter):
-    title = "energy from"
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("posted", "Posted readings"), ("battery", "A battery's rows")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Asset]) -> QuerySet[Asset]:
-        if self.value() not in ("posted", "battery"):
-            return queryset
-        return queryset.filter(battery_id__isnull=self.value() == "posted")
-
-
-class ByPrice(admin.SimpleListFilter):
-    title = "price"
-    parameter_name = "priced"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Known"), ("no", "None yet")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Asset]) -> QuerySet[Asset]:
-        return queryset.filter(price__isnull=self.value() == "no") if self.value() in ("yes", "no") else queryset
+SOURCES = {"posted": "Posted readings", "battery": "A battery's rows"}
 
 
 class ByWhenHeard(admin.SimpleListFilter):
@@ -73,7 +50,12 @@ class AssetAdmin(OurPages, admin.ModelAdmin):
     api_route = "asset-detail"
     list_display = ("number", "name", "kind", "source", "shown_price", "first_reading", "last_reading", "came", "ways")
     list_display_links = ("number", "name")
-    list_filter = (by_words("kind", "kind", dict(Kind.choices)), BySource, ByPrice, ByWhenHeard)
+    list_filter = (
+        by_words("kind", "kind", dict(Kind.choices)),
+        by_presence("energy from", "source", "battery_id", SOURCES, "posted"),
+        by_presence("price", "priced", "price", {"yes": "Known", "no": "None yet"}, "no"),
+        ByWhenHeard,
+    )
     date_hierarchy = "created"
     search_fields = ("name", "number")
     show_full_result_count = False

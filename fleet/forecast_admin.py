@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from access.admin_parts import OurPages, asked_first, badge
+from access.admin_parts import OurPages, asked_first, badge, by_presence
 from access.roles import Role
 from energykit.quarters import QUARTER_SECONDS, labelled
 from fleet.forecasting.asking import DAY, Asked, request_forecasts
@@ -21,35 +19,17 @@ from fleet.models import EnergyForecast
 BINARY = ("expected", "low", "high")
 
 
-class ByScored(admin.SimpleListFilter):
-    title = "score"
-    parameter_name = "held"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Scored"), ("no", "Not yet")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[EnergyForecast]) -> QuerySet[EnergyForecast]:
-        return queryset.filter(scored__isnull=self.value() == "no") if self.value() in ("yes", "no") else queryset
-
-
-class ByScope(admin.SimpleListFilter):
-    title = "of"
-    parameter_name = "of"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("all", "All assets together"), ("one", "One asset")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[EnergyForecast]) -> QuerySet[EnergyForecast]:
-        return queryset.filter(asset__isnull=self.value() == "all") if self.value() in ("all", "one") else queryset
-
-
 @admin.register(EnergyForecast)
 class EnergyForecastAdmin(OurPages, admin.ModelAdmin):
     page_route, api_route = "energy-forecasts-page", "energy-forecasts-detail"
     list_display = (
         "number", "of", "made_by", "begins", "days", "energy", "shown_state", "error", "inside", "made", "ways",
     )  # fmt: skip
-    list_filter = (ByScored, ByScope, "model")
+    list_filter = (
+        by_presence("score", "held", "scored", {"yes": "Scored", "no": "Not yet"}, "no"),
+        by_presence("of", "of", "asset", {"all": "All assets together", "one": "One asset"}, "all"),
+        "model",
+    )
     search_fields = ("asset__name", "asset__number", "model")
     date_hierarchy = "made"
     list_select_related = ("asset",)

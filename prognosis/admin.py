@@ -14,7 +14,17 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from access.admin_parts import OurPages, SeenInline, address_of, asked_first, badge, by_words, links_to, told
+from access.admin_parts import (
+    OurPages,
+    SeenInline,
+    address_of,
+    asked_first,
+    badge,
+    by_presence,
+    by_words,
+    links_to,
+    told,
+)
 from access.errors import Refused
 from access.roles import Role
 from jobs.admin import load_test_of
@@ -69,19 +79,6 @@ class ServedBatteries(SeenInline):
     readonly_fields = fields
 
 
-class ByUse(admin.SimpleListFilter):
-    title = "use"
-    parameter_name = "use"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
-        return ("enabled", "Enabled"), ("disabled", "Disabled")
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Forecaster]) -> QuerySet[Forecaster]:
-        if self.value() not in ("enabled", "disabled"):
-            return queryset
-        return queryset.filter(disabled_at__isnull=self.value() == "enabled")
-
-
 @admin.register(Forecaster)
 class ForecasterAdmin(OurPages, admin.ModelAdmin):
     """A version never changes: a correction is a new version; the add form begins from an old one with `?from=`."""
@@ -98,7 +95,7 @@ class ForecasterAdmin(OurPages, admin.ModelAdmin):
         by_words("state", "state", {state: word for state, (_, word) in FORECASTER_WORDS.items()}),
         by_words("kind", "kind", WORDS_OF_KINDS),
         ("is_current", admin.BooleanFieldListFilter),
-        ByUse,
+        by_presence("use", "use", "disabled_at", {"enabled": "Enabled", "disabled": "Disabled"}, "enabled"),
     )
     date_hierarchy = "registered"
     search_fields = ("name", "served__battery_name", "last_error")

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST
 from access.decorators import page_for
 from access.errors import Refused
 from access.roles import Role
+from datahub.errors import MarkRefused
 from datahub.filing import archive_batteries, restore_batteries, tag_batteries, untag_batteries
-from datahub.marks import MarkRefused, mark_event
+from datahub.marks import mark_event
 from datahub.models import Battery, Mark
 from datahub.registration import finish, reopen
 from rovi_site.pages.clocks import offset_of
